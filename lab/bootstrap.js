@@ -1,0 +1,49 @@
+"use strict";
+// What `npm run demo`, `lab`, `bench` and `npm test` begin with: plain Node and its own modules only, because on a
+// fresh clone nothing else is here yet. Sets up what is missing, then hands over; arguments, exit code and signals
+// pass through.
+
+const path = require("node:path");
+
+const OLDEST_NODE = 20;
+const PROGRAMS = {
+  demo: "dist/lab/demo.js",
+  lab: "dist/lab/keep.js",
+  bench: "dist/bench/main.js",
+  test: "tests/run.js", // builds by itself: there the build is one of the checks
+};
+
+async function main() {
+  if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
+    process.stderr.write(
+      `Node ${OLDEST_NODE} or newer is needed, this is ${process.versions.node}.\n`,
+    );
+    return 1;
+  }
+  const { ensurePrograms } = require("./setup/debian.js");
+  const { ROOT, ensurePackages, build } = require("./setup/packages.js");
+  const { runAttached } = require("./setup/run.js");
+  const { say, SetupProblem } = require("./setup/say.js");
+  const [command, ...args] = process.argv.slice(2);
+  const program = PROGRAMS[command];
+  if (program === undefined) {
+    process.stderr.write(
+      `usage: node lab/bootstrap.js ${Object.keys(PROGRAMS).join("|")} [argument...]\n`,
+    );
+    return 2;
+  }
+  try {
+    await ensurePrograms(command);
+    await ensurePackages();
+    if (command !== "test") await build();
+    return await runAttached(process.execPath, [path.join(ROOT, program), ...args]);
+  } catch (problem) {
+    if (!(problem instanceof SetupProblem)) throw problem;
+    say(problem.message);
+    return 1;
+  }
+}
+
+void main().then((code) => {
+  process.exitCode = code;
+});

@@ -1,0 +1,65 @@
+"use strict";
+// `npm test`: formatting, lint, types (which is the build), the shell's checks and jest.
+// A line with its time per part; alone on the last line `N passed, N failed`. Each check counts as one test.
+
+const { runTool } = require("./runner/command.js");
+const { shellChecks } = require("./runner/shell.js");
+const { runUnitTests } = require("./runner/unit.js");
+
+const LANES = 2;
+const checks = [
+  {
+    name: "types and build",
+    act: () => runTool("typescript/bin/tsc", ["--project", "tsconfig.json"]),
+  },
+  { name: "eslint", act: () => runTool("eslint/bin/eslint.js", ["."]) },
+  { name: "prettier", act: () => runTool("prettier/bin/prettier.cjs", ["--check", "."]) },
+  ...shellChecks,
+];
+
+function line(name, verdict, begun) {
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  process.stdout.write(`${name.padEnd(36)} ${verdict.padEnd(24)} ${seconds.padStart(6)} s\n`);
+}
+
+async function runCheck(check) {
+  const begun = Date.now();
+  const { ok, output } = await check.act();
+  line(check.name, ok ? "ok" : "FAILED", begun);
+  if (!ok) process.stdout.write(`${output.trimEnd()}\n`);
+  return ok;
+}
+
+async function runChecks() {
+  const waiting = [...checks];
+  const verdicts = [];
+  const lane = async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      verdicts.push(await runCheck(next));
+    }
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+  return verdicts;
+}
+
+function report(counts, verdicts) {
+  for (const name of counts.unexplained) console.log(`FAILED: skipped without a reason: ${name}`);
+  for (const name of counts.skipped) console.log(`skipped: ${name}`);
+  const passed = verdicts.filter((ok) => ok).length + counts.passed;
+  const failed = verdicts.filter((ok) => !ok).length + counts.failed;
+  const skipped = counts.skipped.length === 0 ? "" : `, ${counts.skipped.length} skipped`;
+  console.log(`${passed} passed, ${failed} failed${skipped}`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function main() {
+  const verdicts = await runChecks();
+  const begun = Date.now();
+  const counts = await runUnitTests(process.argv.slice(2));
+  line("jest", counts.failed === 0 ? `ok, ${counts.passed} tests` : "FAILED", begun);
+  return report(counts, verdicts);
+}
+
+void main().then((code) => {
+  process.exitCode = code;
+});
