@@ -1,0 +1,232 @@
+import { z } from "zod";
+import { otherSite, SITE_IDS, type SiteId } from "./terms";
+
+/**
+ * The wish: what config and program ask for, parsed once at the door and trusted inside.
+ * Shell text is data here: transports and scripts are read by sites/ and handed in.
+ */
+
+// Nothing that reaches a site's input lines may hold a line break or another control character.
+const line = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\p{Cc}]*$/u, "must be one line without control characters");
+const path = line.regex(/^\/[A-Za-z0-9._/-]*$/, "must be an absolute path of plain characters");
+const word = line.regex(/^[A-Za-z0-9._-]+$/, "must be made of letters, digits, '.', '_' and '-'");
+const identifier = z
+  .string()
+  .regex(/^[a-z_][a-z0-9_]{0,62}$/, "must be a lower-case SQL identifier");
+const hostname = z
+  .string()
+  .regex(
+    /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
+    "must be a lower-case DNS name without a trailing dot",
+  );
+const seconds = z.number().positive().max(86_400);
+const port = z.number().int().min(1).max(65_535);
+
+/** PostgreSQL at one site. */
+export const postgresSchema = z.strictObject({
+  dataDirectory: path,
+  port: port.default(5432),
+  host: line,
+  superuser: identifier.default("postgres"),
+  replicationUser: identifier.default("standby_replication"),
+  database: identifier.default("postgres"),
+  socketDirectory: path.default("/var/run/postgresql"),
+  binDirectory: path.optional(),
+  configFile: path.optional(),
+  stopSeconds: seconds.default(10),
+  slotKeep: z
+    .string()
+    .regex(/^[0-9]+(MB|GB|TB)$/, "must be a size such as 4GB")
+    .default("4GB"),
+});
+export type PostgresSettings = z.infer<typeof postgresSchema>;
+
+const siteSchema = z.strictObject({
+  provider: word,
+  region: word,
+  addresses: z.strictObject({ v4: z.ipv4(), v6: z.ipv6().optional() }),
+  stateDirectory: path,
+  database: postgresSchema,
+  /** How to enter the site: the body of a shell function that runs "$1" there, its standard input attached. */
+  enter: z.string().min(1),
+  /** The same for a person: what to type before a command to run it at the site. */
+  enterLine: z.string().min(1),
+});
+
+/** One service of the application, as the shell commands that a person would type at the site. */
+export const serviceSchema = z.strictObject({
+  name: word,
+  kind: z.enum(["web", "worker"]),
+  wave: z.number().int().min(1).max(99).default(1),
+  start: line,
+  stop: line,
+  healthy: line,
+});
+
+const zoneSchema = z.strictObject({ zone: hostname, hostnames: z.array(hostname).min(1) });
+
+const epochNumber = z.number().int().min(1);
+
+export const desiredSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,30}$/, "must be a short lower-case name, such as shop"),
+    activeSite: z.enum(SITE_IDS),
+    sites: z.strictObject({ a: siteSchema, b: siteSchema }),
+    services: z.array(serviceSchema).max(500).default([]),
+    maintenance: z.strictObject({ on: line, off: line }).optional(),
+    dns: z.strictObject({
+      zones: z.array(zoneSchema).min(1),
+      ttl: z
+        .number()
+        .int()
+        .min(30, "below 30 is refused by Cloudflare (60 on most plans)")
+        .max(300, "a flip waits for it: at most 300 seconds")
+        .default(60),
+      proxied: z.boolean().default(false),
+      servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
+    }),
+    guard: z
+      .strictObject({
+        bound: seconds.default(30),
+        isolation: z.enum(["either", "lease", "keep"]).default("either"),
+      })
+      .prefault({}),
+    limits: z
+      .strictObject({
+        lagBytes: z
+          .number()
+          .int()
+          .positive()
+          .default(16 * 1024 * 1024),
+        stepSeconds: seconds.default(60),
+      })
+      .prefault({}),
+    /** Public halves of the witness keys: id and base64 of the raw 32 bytes. */
+    witnessKeys: z
+      .array(
+        z.strictObject({ id: word, raw: z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 raw bytes") }),
+      )
+      .min(1)
+      .max(2),
+    acceptLoss: epochNumber.optional(),
+    acceptUnproven: epochNumber.optional(),
+    approvedPlan: z
+      .string()
+      .regex(/^[0-9]+-[0-9a-f]{12}$/, "must be a plan digest as preview prints it, EPOCH-HASH")
+      .optional(),
+    observe: z.enum(["ssh", "none"]).default("ssh"),
+  })
+  .superRefine((wish, context) => {
+    const { a, b } = wish.sites;
+    if (a.provider === b.provider && a.region === b.region) {
+      context.addIssue({
+        code: "custom",
+        path: ["sites", "b", "region"],
+        message: `provider ${b.provider} and region ${b.region} are those of site a too; one outage would take both. Choose another provider and region`,
+      });
+    }
+    for (const family of ["v4", "v6"] as const) {
+      if (a.addresses[family] !== undefined && a.addresses[family] === b.addresses[family]) {
+        context.addIssue({
+          code: "custom",
+          path: ["sites", "b", "addresses", family],
+          message: `${String(b.addresses[family])} is site a's address too; each site needs its own`,
+        });
+      }
+    }
+    if ((a.addresses.v6 === undefined) !== (b.addresses.v6 === undefined)) {
+      context.addIssue({
+        code: "custom",
+        path: ["sites", a.addresses.v6 === undefined ? "a" : "b", "addresses", "v6"],
+        message: "missing; both sites need the same record types, so give both a v6 or neither",
+      });
+    }
+    wish.dns.zones.forEach((zone, z) => {
+      zone.hostnames.forEach((name, h) => {
+        if (name !== zone.zone && !name.endsWith(`.${zone.zone}`)) {
+          context.addIssue({
+            code: "custom",
+            path: ["dns", "zones", z, "hostnames", h],
+            message: `${name} does not lie in zone ${zone.zone}; list it under its own zone`,
+          });
+        }
+      });
+    });
+    const names = wish.services.map((service) => service.name);
+    names.forEach((name, s) => {
+      if (names.indexOf(name) !== s) {
+        context.addIssue({
+          code: "custom",
+          path: ["services", s, "name"],
+          message: `${name} is used twice; service names must differ`,
+        });
+      }
+    });
+  });
+
+export type Desired = z.infer<typeof desiredSchema>;
+export type DesiredSite = Desired["sites"]["a"];
+
+/** The record names of a zone. The first zone holds the witness. */
+export function pivotName(zone: string): string {
+  return `active.${zone}`;
+}
+export function siteName(site: SiteId, zone: string): string {
+  return `site-${site}.${zone}`;
+}
+export function witnessName(wish: Desired): string {
+  return `_standby-${wish.name}.${firstZone(wish)}`;
+}
+export function firstZone(wish: Desired): string {
+  const zone = wish.dns.zones[0];
+  if (zone === undefined) throw new Error("dns.zones: at least one zone");
+  return zone.zone;
+}
+
+/** One thing that is wrong with the input, ready to print. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** Parses the wish; every issue is collected, none is thrown one by one. */
+export function parseDesired(
+  input: unknown,
+): { readonly wish: Desired } | { readonly issues: readonly Issue[] } {
+  const result = desiredSchema.safeParse(input);
+  if (result.success) return { wish: result.data };
+  return { issues: result.error.issues.map((issue) => describe(issue, input)) };
+}
+
+function describe(issue: z.core.$ZodIssue, input: unknown): Issue {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    return {
+      path: [path, issue.keys.join(", ")].filter((part) => part !== "").join("."),
+      message: "unknown key; remove it or correct its spelling",
+    };
+  }
+  const value = issue.path.reduce<unknown>(
+    (at, key) =>
+      typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
+    input,
+  );
+  const shown =
+    value === undefined
+      ? "missing"
+      : typeof value === "object"
+        ? ""
+        : JSON.stringify(value).slice(0, 80);
+  return { path, message: [shown, issue.message].filter((part) => part !== "").join(": ") };
+}
+
+/** Both sites, wish first. */
+export function sitesFrom(wish: Desired): readonly [SiteId, SiteId] {
+  return [wish.activeSite, otherSite(wish.activeSite)];
+}

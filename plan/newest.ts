@@ -1,0 +1,75 @@
+import type { Observed, SiteFacts, SiteObserved } from "./observed";
+import { SITE_IDS, type EpochRecord } from "./terms";
+
+/** What the observations say by themselves, before any wish: who is writable, what is recorded, what was promoted. */
+
+/** A site's facts, or nothing when it was not reached. */
+export function factsOf(site: SiteObserved): SiteFacts | undefined {
+  return site.reach === "up" ? site : undefined;
+}
+
+/** Writable now, whether or not it is about to stop. */
+export function writable(site: SiteObserved): boolean {
+  return site.reach === "up" && (site.role === "primary" || site.role === "armed");
+}
+
+/** Seen to be unable to accept writes, now and after a start: stopped or in recovery with its signal placed, or empty. */
+export function fenced(site: SiteObserved): boolean {
+  if (site.reach !== "up") return false;
+  return (
+    site.role === "absent" || ((site.role === "down" || site.role === "standby") && site.signal)
+  );
+}
+
+/** Can still give a token: it is writable, or it was stopped cleanly with its signal placed. */
+export function canHandOver(site: SiteObserved): boolean {
+  if (site.reach !== "up") return false;
+  return (
+    writable(site) || (site.role === "down" && site.signal && site.controlState === "shut_down")
+  );
+}
+
+/**
+ * Has followed another server since it was the primary, or may have. Danger: such a site must never be started as a
+ * primary without a new timeline.
+ */
+export function replaced(site: SiteObserved): boolean {
+  if (site.reach !== "up") return true;
+  if (site.role === "standby") return site.upstream !== undefined;
+  return site.role === "down" && /recovery/.test(site.controlState ?? "recovery");
+}
+
+/** The newest record among the witness and both sites; text when two of one epoch differ. */
+export function newestRecord(
+  seen: Observed,
+): { readonly record: EpochRecord } | undefined | string {
+  const records = SITE_IDS.map((site) => factsOf(seen.sites[site])?.record).filter(
+    (record) => record !== undefined,
+  );
+  if (seen.dns.witness.status === "valid") records.push(seen.dns.witness.record);
+  const newest = records.reduce<EpochRecord | undefined>(
+    (best, record) => (best === undefined || record.epoch > best.epoch ? record : best),
+    undefined,
+  );
+  if (newest === undefined) return undefined;
+  const rival = records.find(
+    (record) =>
+      record.epoch === newest.epoch &&
+      (record.from !== newest.from || record.to !== newest.to || record.kind !== newest.kind),
+  );
+  return rival === undefined
+    ? { record: newest }
+    : `epoch ${newest.epoch} is recorded twice: ${spell(newest)} and ${spell(rival)}`;
+}
+
+const spell = (record: EpochRecord) => `${record.kind} ${record.from} to ${record.to}`;
+
+/** The highest epoch that any site recorded as settled. */
+export function settled(seen: Observed): number {
+  return Math.max(0, ...SITE_IDS.map((site) => factsOf(seen.sites[site])?.settled ?? 0));
+}
+
+/** Whether a site recorded the start of its promotion in this epoch: from then on the only way is forward. */
+export function promotedIn(site: SiteObserved, epoch: number): boolean {
+  return site.reach === "up" && epoch > 0 && site.promoted === epoch;
+}

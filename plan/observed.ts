@@ -1,0 +1,187 @@
+import { z } from "zod";
+import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
+
+/**
+ * What was seen: facts that the sites and the DNS servers themselves gave, read just before the plan.
+ * A site that did not answer is `unknown`, never `down`.
+ */
+
+const none = (value: string | undefined): string | undefined =>
+  value === undefined || value === "-" || value === "" ? undefined : value;
+const text = z.string().optional().transform(none);
+const flag = z
+  .enum(["yes", "no", "on", "off", "unknown", "-", ""])
+  .optional()
+  .transform((value) => value === "yes" || value === "on");
+const count = text.transform((value, context) => {
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (Number.isFinite(number)) return number;
+  context.addIssue({ code: "custom", message: `not a number: ${value}` });
+  return z.NEVER;
+});
+const maybe = <const T extends readonly [string, ...string[]]>(values: T) =>
+  text.transform((value, context) => {
+    if (value === undefined) return undefined;
+    const known = values.find((candidate) => candidate === value);
+    if (known !== undefined) return known as T[number];
+    context.addIssue({ code: "custom", message: `not one of ${values.join(", ")}: ${value}` });
+    return z.NEVER;
+  });
+
+const siteFactsSchema = z
+  .object({
+    clock: count,
+    version: count,
+    programs: count,
+    missing: text,
+    role: z.enum(ROLES),
+    signal: flag,
+    control_state: text,
+    system_identifier: text,
+    timeline: count,
+    lsn: text,
+    receive_lsn: text,
+    fork: text,
+    streaming: flag,
+    upstream: text,
+    lag_bytes: count,
+    paused: flag,
+    apply_delay: text,
+    foreign_senders: count,
+    other_slots: count,
+    record_epoch: count,
+    record_from: maybe(SITE_IDS),
+    record_to: maybe(SITE_IDS),
+    record_kind: maybe(KINDS),
+    settled: count,
+    promoted: text,
+    run: text,
+    prepared: text,
+    maintenance: flag,
+    guard: text,
+    guard_running: text,
+    obeyed: count,
+    quarantine: flag,
+    async_overrides: count,
+    leftovers: text,
+    prepared_transactions: count,
+  })
+  .transform((facts) => ({
+    role: facts.role,
+    clock: facts.clock,
+    version: facts.version,
+    programs: facts.programs,
+    missing: facts.missing?.split(",") ?? [],
+    signal: facts.signal,
+    controlState: facts.control_state,
+    systemIdentifier: facts.system_identifier,
+    timeline: facts.timeline,
+    lsn: facts.lsn,
+    receiveLsn: facts.receive_lsn,
+    fork: facts.fork,
+    streaming: facts.streaming,
+    upstream: facts.upstream,
+    lagBytes: facts.lag_bytes,
+    paused: facts.paused,
+    applyDelay: facts.apply_delay,
+    foreignSenders: facts.foreign_senders ?? 0,
+    record: recordOf(facts),
+    settled: facts.settled ?? 0,
+    // The file holds "EPOCH TIMELINE"; a fact's spaces are underscores.
+    promoted: Number(facts.promoted?.split("_")[0] ?? 0),
+    run: facts.run,
+    prepared: facts.prepared,
+    maintenance: facts.maintenance,
+    guard: facts.guard,
+    guardRunning: facts.guard_running === "yes",
+    obeyed: facts.obeyed ?? 0,
+    quarantine: facts.quarantine,
+    asyncOverrides: facts.async_overrides ?? 0,
+    leftovers: facts.leftovers?.split(",") ?? [],
+    preparedTransactions: facts.prepared_transactions ?? 0,
+  }));
+
+function recordOf(facts: {
+  record_epoch?: number | undefined;
+  record_from?: SiteId | undefined;
+  record_to?: SiteId | undefined;
+  record_kind?: EpochRecord["kind"] | undefined;
+}): EpochRecord | undefined {
+  const { record_epoch: epoch, record_from: from, record_to: to, record_kind: kind } = facts;
+  return epoch === undefined || from === undefined || to === undefined || kind === undefined
+    ? undefined
+    : { epoch, from, to, kind };
+}
+
+/** Facts of a site that answered. Positions are LSN text; `settings` are PostgreSQL's own. */
+export type SiteFacts = z.infer<typeof siteFactsSchema> & {
+  readonly reach: "up";
+  readonly settings: Readonly<Record<string, string>>;
+  readonly services: Readonly<Record<string, "running" | "stopped">>;
+};
+
+/** A site, as it was seen. `why` says what the transport reported. */
+export type SiteObserved = SiteFacts | { readonly reach: "unknown"; readonly why: string };
+
+/** The witness as the authoritative servers answer it. `unknown`: no server answered, which is never "no witness". */
+export type WitnessObserved =
+  | { readonly status: "valid"; readonly record: EpochRecord }
+  | { readonly status: "absent" }
+  | { readonly status: "ignored"; readonly why: string }
+  | { readonly status: "unknown"; readonly why: string };
+
+/** A pivot as the authoritative servers answer it. */
+export type PivotObserved =
+  | { readonly status: "site"; readonly site: SiteId }
+  | { readonly status: "other"; readonly content: string }
+  | { readonly status: "absent" }
+  | { readonly status: "unknown"; readonly why: string };
+
+export interface DnsObserved {
+  readonly witness: WitnessObserved;
+  /** One per zone, in the order of the wish. */
+  readonly pivots: readonly PivotObserved[];
+  /** Whether records can be written now: the API answered a read with this token. */
+  readonly writable: boolean;
+  readonly why?: string;
+}
+
+export interface Observed {
+  readonly sites: Readonly<Record<SiteId, SiteObserved>>;
+  readonly dns: DnsObserved;
+}
+
+/** Parses the `key=value` lines of the observe verb. Throws with the keys that could not be read. */
+export function parseSiteFacts(lines: string): SiteFacts {
+  const facts = parseFacts(lines);
+  const parsed = siteFactsSchema.safeParse(facts);
+  if (!parsed.success) {
+    throw new Error(
+      parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
+    );
+  }
+  const under = (prefix: string) =>
+    Object.fromEntries(
+      Object.entries(facts)
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, value]) => [key.slice(prefix.length), value]),
+    );
+  const services = Object.fromEntries(
+    Object.entries(under("service.")).map(([name, state]) => [
+      name,
+      state === "running" ? ("running" as const) : ("stopped" as const),
+    ]),
+  );
+  return { ...parsed.data, reach: "up", settings: under("set."), services };
+}
+
+/** `key=value` lines as a record; lines of another shape are not facts and are left out. */
+export function parseFacts(lines: string): Record<string, string> {
+  const facts: Record<string, string> = {};
+  for (const one of lines.split("\n")) {
+    const match = /^([a-z][A-Za-z0-9_.-]*)=(.*)$/.exec(one.trim());
+    if (match?.[1] !== undefined) facts[match[1]] = match[2] ?? "";
+  }
+  return facts;
+}

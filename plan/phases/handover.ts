@@ -1,0 +1,210 @@
+import { factsOf } from "../newest";
+import type { Part } from "../step";
+import type { SiteObserved } from "../observed";
+import {
+  checkPart,
+  epochLines,
+  part,
+  reached,
+  reachedFacts,
+  runStep,
+  type Context,
+  type Phase,
+} from "./context";
+
+/**
+ * The hand-over. Invariant: fence, then verify, then promote. At no point between them may two sites accept writes,
+ * and nothing but these three runs while no site accepts writes.
+ */
+
+function drained(context: Context): boolean {
+  const { epoch } = context.decision;
+  const facts = reachedFacts(context);
+  const left = factsOf(context.left);
+  return (
+    facts.length > 0 &&
+    facts.every((one) => one.record?.epoch === epoch && one.maintenance) &&
+    (left === undefined || servicesOf(context, context.left, "stopped"))
+  );
+}
+
+/** All declared services are in this state, as the site itself reports. */
+export function servicesOf(
+  context: Context,
+  site: SiteObserved,
+  state: "running" | "stopped",
+): boolean {
+  if (site.reach !== "up") return false;
+  return context.wish.services.every(
+    (service) => (site.services[service.name] ?? "stopped") === state,
+  );
+}
+
+export const drain: Phase = {
+  id: "drain",
+  steps: (context) => {
+    const { from, to } = context;
+    const lines = epochLines(context);
+    return [
+      {
+        step: runStep({
+          id: "drain",
+          phase: "drain",
+          title: "maintenance on at both sites; workers, then web stopped at the site that is left",
+          why: "Jobs and requests that are cut in the middle are the ones nobody can account for.",
+          undo: "services started again and maintenance off, by the step that fails or by the next update",
+          parts: [
+            part(context, from, "site/maintenance", { value: "on", ...lines }),
+            part(context, to, "site/maintenance", { value: "on", ...lines }),
+            part(context, from, "site/services", { action: "stop", kinds: "all", ...lines }),
+          ],
+        }),
+        has: isOneOf(context, "switchover", "failover"),
+        effect: drained(context),
+        proves: true,
+      },
+    ];
+  },
+};
+
+function isOneOf(context: Context, ...kinds: readonly string[]): boolean {
+  return kinds.includes(context.decision.transition);
+}
+
+function fenceParts(context: Context): readonly Part[] {
+  const { from, wish } = context;
+  const lines = epochLines(context);
+  const bound = wish.sites[from].database.stopSeconds * 2 + 20;
+  switch (context.decision.transition) {
+    case "switchover":
+      return [part(context, from, "postgres/fence", { value: "stop", ...lines }, { bound })];
+    case "failover":
+      return [part(context, from, "postgres/fence", { value: "dead", ...lines }, { bound })];
+    case "resume":
+      return [part(context, from, "postgres/revoke", lines)];
+    case "initial":
+    case "none":
+    case "rejoin":
+      return [];
+  }
+}
+
+export const fence: Phase = {
+  id: "fence",
+  steps: (context) => {
+    const { wish, left, decision } = context;
+    // A site that cannot be asked is given the time its guard is allowed to take; that is an assumption, not a proof.
+    const away = isOneOf(context, "failover", "resume") && !reached(left);
+    return [
+      {
+        step: runStep({
+          id: "fence",
+          phase: "fence",
+          title:
+            decision.transition === "resume"
+              ? "withdraw the other site's leave to promote"
+              : "make the site that is left unable to accept writes",
+          why: "Fence before promote: two writable sites lose acknowledged writes.",
+          undo: "revoke the permit at the other site, then start this one again; the failing step does it itself",
+          parts: fenceParts(context),
+          ...(away ? { wait: wish.guard.bound } : {}),
+          ...(decision.transition === "switchover" ? { undoParts: undoParts(context) } : {}),
+          check: [checkPart(context, context.from, "fence")],
+        }),
+        has: isOneOf(context, "switchover", "failover", "resume"),
+        effect: false,
+        byRun: true,
+        fleeting: true,
+      },
+    ];
+  },
+};
+
+/** What takes a fence back, in the only safe order: first the leave to promote, then the old primary. */
+function undoParts(context: Context): readonly Part[] {
+  const { from, to } = context;
+  const lines = epochLines(context);
+  return [
+    part(context, to, "postgres/revoke", lines),
+    part(context, from, "postgres/promote", { value: "resume", ...lines }),
+    part(context, from, "site/services", { action: "start", kinds: "all", ...lines }),
+    part(context, from, "site/maintenance", { value: "off", ...lines }, { optional: true }),
+    part(context, to, "site/maintenance", { value: "off", ...lines }, { optional: true }),
+  ];
+}
+
+export const verify: Phase = {
+  id: "verify",
+  steps: (context) => {
+    const { from, to, wish, decision } = context;
+    const lines = epochLines(context);
+    const handsOver = decision.transition === "switchover";
+    // An acceptance of another epoch is no part of this plan.
+    const accepted = wish.acceptLoss === decision.epoch ? String(decision.epoch) : "";
+    return [
+      {
+        step: runStep({
+          id: "verify",
+          phase: "verify",
+          title: handsOver
+            ? "prove that the standby holds every byte the fenced site wrote"
+            : "check what was accepted for this epoch",
+          why: handsOver
+            ? "A clean stop proves nothing: the last record may never have left the site."
+            : "Nothing can prove what a lost site still held, so a person says that it may be handed over later.",
+          undo: "the step itself revokes the permit and starts the old primary again",
+          needs: handsOver ? [{ fact: "token", of: "fence" }] : [],
+          parts: handsOver
+            ? [
+                part(context, from, "postgres/fenced", lines, { bound: 10 }),
+                part(context, to, "postgres/verify", { value: "token", ...lines }),
+              ]
+            : [
+                part(context, to, "postgres/verify", {
+                  value: "accepted",
+                  accept_loss: accepted,
+                  ...lines,
+                }),
+              ],
+          ...(handsOver ? { undoParts: undoParts(context) } : {}),
+        }),
+        has: isOneOf(context, "switchover", "failover"),
+        effect: false,
+        byRun: true,
+        fleeting: true,
+      },
+    ];
+  },
+};
+
+export const promote: Phase = {
+  id: "promote",
+  steps: (context) => {
+    const { to, decision, here } = context;
+    const value =
+      decision.transition === "initial" || decision.transition === "resume"
+        ? decision.transition
+        : "permit";
+    return [
+      {
+        step: runStep({
+          id: "promote",
+          phase: "promote",
+          title:
+            value === "permit"
+              ? "promote the standby"
+              : "confirm the primary with a write of its own",
+          why: "Under its lock, with the permit of this run and epoch: a promotion cannot be withdrawn.",
+          undo: "none: from here the only way is forward; going back is a switchover",
+          needs: value === "permit" ? [{ fact: "permit", of: "verify" }] : [],
+          parts: [part(context, to, "postgres/promote", { value, ...epochLines(context) })],
+          check: [checkPart(context, to, "promote")],
+        }),
+        has: true,
+        // Armed is not enough: the next start would be one as a standby.
+        effect: context.promoted && here.reach === "up" && here.role === "primary",
+        own: true,
+      },
+    ];
+  },
+};

@@ -1,0 +1,247 @@
+import { firstZone, witnessName } from "../desired";
+import { factsOf, writable } from "../newest";
+import { otherSite, SITE_IDS, type SiteId } from "../terms";
+import type { Observed } from "../observed";
+import {
+  epochLines,
+  part,
+  reachedFacts,
+  runStep,
+  witnessLines,
+  type Context,
+  type Draft,
+  type Phase,
+} from "./context";
+
+/** The phases before anything stops. They change no data and may run again. */
+
+export const preflight: Phase = {
+  id: "preflight",
+  steps: (context) => {
+    const { from, to } = context;
+    const both = context.decision.transition === "switchover";
+    const parts = both
+      ? [
+          part(context, from, "postgres/preflight", { value: "source" }),
+          part(
+            context,
+            to,
+            "postgres/preflight",
+            { value: "target" },
+            { take: { value_lsn: "lsn" } },
+          ),
+        ]
+      : [part(context, to, "postgres/preflight", { value: "source" })];
+    return [
+      {
+        step: runStep({
+          id: "preflight",
+          phase: "preflight",
+          title: both
+            ? "test both directions and warm the caches"
+            : "test the site that shall serve",
+          why: "A flip that cannot end well must not begin; the two checkpoints keep the stop short.",
+          undo: "nothing to take back: it changes no data",
+          parts,
+        }),
+        has: context.decision.transition !== "resume",
+        effect: false,
+        fleeting: true,
+      },
+    ];
+  },
+};
+
+function prepareParts(context: Context, site: SiteId) {
+  const dial = needsPrepare(context, site);
+  // A better guard or setting is no reason to hold up a failover.
+  const optional = ["failover", "resume"].includes(context.decision.transition);
+  const more = optional ? { dial, optional } : { dial };
+  return [
+    part(context, site, "site/install", witnessLines(context), more),
+    part(
+      context,
+      site,
+      "postgres/prepare",
+      { value: context.prepared[site] },
+      { ...more, secret: true },
+    ),
+  ];
+}
+
+/** Reached, and what prepare leaves there is missing or of another version. At rest only a site that has nothing counts. */
+function needsPrepare(context: Context, site: SiteId): boolean {
+  const facts = factsOf(context.seen.sites[site]);
+  if (facts === undefined) return false;
+  const returned = context.decision.transition === "rejoin" || context.promoted;
+  if (returned) return site === context.from && facts.prepared === undefined;
+  return facts.prepared !== context.prepared[site];
+}
+
+/** A site that came back without anything: the verbs that make it a standby need what prepare leaves. */
+function neverPrepared(context: Context): boolean {
+  return SITE_IDS.some(
+    (site) =>
+      needsPrepare(context, site) && factsOf(context.seen.sites[site])?.prepared === undefined,
+  );
+}
+
+export const prepare: Phase = {
+  id: "prepare",
+  steps: (context) => [
+    {
+      step: runStep({
+        id: "prepare",
+        phase: "prepare",
+        title: "role, password, settings, slots and guard at both sites",
+        why: "Everything a flip leans on is put in place, and compared by hash, while nothing depends on it.",
+        undo: "nothing to take back: every setting suits either role",
+        // The primary first: role and slot are made there and travel to the standby.
+        parts: [
+          ...prepareParts(context, firstSite(context)),
+          ...prepareParts(context, otherSite(firstSite(context))),
+        ],
+      }),
+      has: true,
+      effect: reachedFacts(context).length > 0 && !missing(context),
+      own: neverPrepared(context),
+    },
+  ],
+};
+
+/** The site that is the primary when this transition begins. Not the one that is now: the digest holds this order. */
+function firstSite(context: Context): SiteId {
+  return context.decision.transition === "switchover" ? context.from : context.to;
+}
+
+function missing(context: Context): boolean {
+  return SITE_IDS.some((site) => {
+    const facts = factsOf(context.seen.sites[site]);
+    return facts !== undefined && facts.prepared !== context.prepared[site];
+  });
+}
+
+/** Streams from the other site, as the site itself and its configuration say. */
+export function follows(context: Context, site: SiteId): boolean {
+  const facts = factsOf(context.seen.sites[site]);
+  const source = context.wish.sites[otherSite(site)].database;
+  return (
+    facts?.role === "standby" &&
+    facts.streaming &&
+    facts.upstream === `${source.host}:${source.port}`
+  );
+}
+
+export const join: Phase = {
+  id: "join",
+  steps: (context) => [
+    {
+      step: runStep({
+        id: "join",
+        phase: "join",
+        title: `let the standby follow before anything stops`,
+        why: "A returned site must have all data before it may take over.",
+        undo: "nothing to take back: a standby that follows is what the pair needs anyway",
+        parts: [
+          part(
+            context,
+            context.to,
+            "postgres/rejoin",
+            { value: "join" },
+            { bound: 2 * context.wish.limits.stepSeconds },
+          ),
+        ],
+      }),
+      has: context.decision.transition === "switchover",
+      effect: follows(context, context.to),
+      // While the site that is left still serves, a standby that has stopped following would make the fence a mere outage.
+      own: writable(context.left),
+    },
+  ],
+};
+
+/** What the witness must say of this transition, without the signature. */
+export function witnessText(context: Context): string {
+  const { epoch, kind, from, to } = epochLines(context);
+  return `v=1 epoch=${epoch ?? ""} from=${from ?? ""} to=${to ?? ""} kind=${kind ?? ""}`;
+}
+
+function liveWitness(seen: Observed): string {
+  const { witness } = seen.dns;
+  switch (witness.status) {
+    case "valid":
+      return `v=1 epoch=${witness.record.epoch} from=${witness.record.from} to=${witness.record.to} kind=${witness.record.kind}`;
+    case "absent":
+      return "no record";
+    case "ignored":
+      return `ignored: ${witness.why}`;
+    case "unknown":
+      return `unknown: ${witness.why}`;
+  }
+}
+
+export const witness: Phase = {
+  id: "witness",
+  steps: (context) => {
+    const { seen, decision, wish } = context;
+    const known = seen.dns.witness.status !== "unknown";
+    const written =
+      seen.dns.witness.status === "valid" && seen.dns.witness.record.epoch === decision.epoch;
+    const record: Draft = {
+      step: {
+        id: "witness",
+        phase: "witness",
+        title: `announce epoch ${decision.epoch} in the witness record`,
+        why: "From now on no guard lets a second primary start, whatever happens to this run.",
+        undo: "none: epochs only grow; the next transition writes the next one",
+        bound: 60,
+        needs: [],
+        act: {
+          kind: "record",
+          zone: firstZone(wish),
+          name: witnessName(wish),
+          type: "TXT",
+          content: witnessText(context),
+          live: liveWitness(seen),
+        },
+        check: [],
+      },
+      has: true,
+      effect: written,
+      proves: true,
+      own: known,
+      fleeting: !known,
+      waiting: seen.dns.writable
+        ? undefined
+        : `DNS pending: ${seen.dns.why ?? "records cannot be written now"}`,
+    };
+    const seenStep: Draft = {
+      step: runStep({
+        id: "seen",
+        phase: "witness",
+        title: "wait until the sites see the new witness",
+        why: "A guard can only obey what it sees.",
+        undo: "nothing to take back: it only reads",
+        parts: [
+          part(context, context.to, "site/witness", {
+            value: "seen",
+            ...witnessLines(context),
+            ...epochLines(context),
+          }),
+          part(
+            context,
+            context.from,
+            "site/witness",
+            { value: "seen", ...witnessLines(context), ...epochLines(context) },
+            { optional: true },
+          ),
+        ],
+      }),
+      has: true,
+      effect: false,
+      fleeting: true,
+      waiting: seen.dns.writable ? undefined : "DNS pending",
+    };
+    return [record, seenStep];
+  },
+};

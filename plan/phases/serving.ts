@@ -1,0 +1,229 @@
+import { pivotName, siteName } from "../desired";
+import type { PivotObserved } from "../observed";
+import { factsOf } from "../newest";
+import { diverged } from "../divergence";
+import { servicesOf } from "./handover";
+import { follows } from "./ready";
+import {
+  checkPart,
+  epochLines,
+  part,
+  reached,
+  runStep,
+  type Context,
+  type Draft,
+  type Phase,
+} from "./context";
+
+/** The phases after the promotion. */
+
+export const serve: Phase = {
+  id: "serve",
+  steps: (context) => {
+    const { to, here } = context;
+    return [
+      {
+        step: runStep({
+          id: "serve",
+          phase: "serve",
+          title: "start the services at the site that serves, in waves",
+          why: "Each wave waits for the health of the one before; what is healthy already is left alone.",
+          undo: "the next drain stops them",
+          parts: [
+            part(context, to, "site/services", {
+              action: "start",
+              kinds: "all",
+              ...epochLines(context),
+            }),
+          ],
+          check: [part(context, to, "site/services", { action: "check", kinds: "all" })],
+        }),
+        has: true,
+        effect: servicesOf(context, here, "running"),
+        own: true,
+      },
+    ];
+  },
+};
+
+function livePivot(pivot: PivotObserved | undefined, zone: string): string {
+  switch (pivot?.status) {
+    case "site":
+      return siteName(pivot.site, zone);
+    case "other":
+      return pivot.content;
+    case "absent":
+      return "no record";
+    case "unknown":
+    case undefined:
+      return `unknown: ${pivot?.why ?? "not asked"}`;
+  }
+}
+
+export const announce: Phase = {
+  id: "announce",
+  steps: (context) =>
+    context.wish.dns.zones.map(({ zone, hostnames }, index): Draft => {
+      const pivot = context.seen.dns.pivots[index];
+      const there = pivot?.status === "site" && pivot.site === context.to;
+      return {
+        step: {
+          id: `pivot-${zone}`,
+          phase: "announce",
+          title: `point ${pivotName(zone)} and the ${hostnames.length} names behind it to site ${context.to}`,
+          why: "Clients move only when the site they move to accepts writes.",
+          undo: "the reverse flip",
+          bound: 60,
+          needs: [],
+          act: {
+            kind: "record",
+            zone,
+            name: pivotName(zone),
+            type: "CNAME",
+            content: siteName(context.to, zone),
+            live: livePivot(pivot, zone),
+          },
+          check: [],
+        },
+        has: true,
+        effect: there,
+        own: true,
+        fleeting: pivot?.status === "unknown",
+        waiting: context.seen.dns.writable
+          ? undefined
+          : `DNS pending: ${context.seen.dns.why ?? "records cannot be written now"}`,
+      };
+    }),
+};
+
+function settledHere(context: Context): boolean {
+  return (factsOf(context.here)?.settled ?? 0) >= context.decision.epoch;
+}
+
+export const outside: Phase = {
+  id: "outside",
+  steps: (context) => {
+    const { to, from, wish } = context;
+    const pivots = context.seen.dns.writable ? "yes" : "pending";
+    return [
+      {
+        step: runStep({
+          id: "outside",
+          phase: "outside",
+          title: "maintenance off; ask the name servers from both sites, as a client would",
+          why: "What the operator believes and what the world sees are two things.",
+          undo: "nothing to take back",
+          parts: [
+            part(context, to, "site/maintenance", { value: "off", ...epochLines(context) }),
+            part(
+              context,
+              from,
+              "site/maintenance",
+              { value: "off", ...epochLines(context) },
+              { optional: true },
+            ),
+            ...[to, from].map((site) =>
+              part(
+                context,
+                site,
+                "site/outside",
+                {
+                  servers: wish.dns.servers.join(" "),
+                  hostnames: wish.dns.zones
+                    .flatMap((zone) => zone.hostnames.slice(0, 20))
+                    .join(" "),
+                  address: wish.sites[to].addresses.v4,
+                },
+                { optional: site === from, seen: { value: pivots } },
+              ),
+            ),
+          ],
+        }),
+        has: true,
+        // It only asks, so until the epoch is settled it asks again.
+        effect: settledHere(context),
+        own: true,
+      },
+    ];
+  },
+};
+
+function whyWaiting(context: Context): string | undefined {
+  const { from, left, here, wish } = context;
+  if (left.reach !== "up") {
+    return `site ${from} is away (${left.why}); the pair runs without a standby. When it is back: pulumi up`;
+  }
+  const apart = diverged(left, factsOf(here));
+  if (apart === undefined) return undefined;
+  return `site ${from} has diverged: ${apart}. It stays fenced and its data is untouched. Keep ${wish.sites[from].database.dataDirectory} as it is: the writes that only it holds must be exported before it is made a standby again`;
+}
+
+export const rejoin: Phase = {
+  id: "rejoin",
+  steps: (context) => {
+    const { from, left, wish } = context;
+    const empty = left.reach === "up" && left.role === "absent";
+    const verb = empty ? "postgres/seed" : "postgres/rejoin";
+    return [
+      {
+        step: runStep({
+          id: "rejoin",
+          phase: "rejoin",
+          title: empty ? "copy the database to the other site" : "make the other site the standby",
+          why: "A pair without a standby is one failure away from an outage without an end.",
+          undo: "none needed: a standby accepts no writes",
+          parts: [
+            part(
+              context,
+              from,
+              verb,
+              { value: "rejoin", ...epochLines(context) },
+              {
+                bound: empty ? 24 * 3600 : 4 * wish.limits.stepSeconds,
+                secret: empty,
+              },
+            ),
+          ],
+          check: [checkPart(context, from, "rejoin")],
+        }),
+        has: true,
+        effect: follows(context, from),
+        own: true,
+        waiting: whyWaiting(context),
+      },
+    ];
+  },
+};
+
+export const settle: Phase = {
+  id: "settle",
+  steps: (context) => {
+    const { to, from, left, decision, here } = context;
+    const standbyAway = !reached(left) || whyWaiting(context) !== undefined;
+    const done = [here, ...(standbyAway ? [] : [left])].every(
+      (site) => site.reach === "up" && site.settled >= decision.epoch,
+    );
+    const pending = context.seen.dns.writable ? "no" : "yes";
+    return [
+      {
+        step: runStep({
+          id: "settle",
+          phase: "settle",
+          title: "drop what is left over and record the epoch as settled",
+          why: "A forgotten slot fills a disk; an unsettled epoch is taken up again.",
+          undo: "nothing to take back",
+          parts: [
+            part(context, to, "postgres/settle", epochLines(context), { seen: { value: pending } }),
+            part(context, from, "postgres/settle", epochLines(context), {
+              seen: { value: pending },
+              dial: !standbyAway,
+            }),
+          ],
+        }),
+        has: true,
+        effect: done,
+        own: true,
+      },
+    ];
+  },
+};

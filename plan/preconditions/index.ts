@@ -1,0 +1,190 @@
+import { reachedFacts, type Context } from "../phases/context";
+import { pivotName, siteName } from "../desired";
+import type { SiteFacts } from "../observed";
+import { factsOf, fenced } from "../newest";
+import { fits, handOver } from "./handOver";
+import type { Refusal, Step } from "../step";
+import { SITE_IDS, type SiteId } from "../terms";
+
+/** What must hold before the first step, as far as it can be seen without touching anything. All issues are collected. */
+export function refusalsOf(
+  context: Context,
+  steps: readonly Step[],
+  digest: string,
+): readonly Refusal[] {
+  const acts = steps.some((step) => step.state === "todo");
+  return [
+    ...(acts ? sitesFit(context) : []),
+    ...(beforeHandOver(context) ? handOver(context) : []),
+    ...acceptance(context, steps),
+    ...records(context, acts),
+    ...approval(context, acts, digest),
+  ];
+}
+
+/** What is unmet but stops nothing, and what waits. */
+export function warningsOf(context: Context, steps: readonly Step[]): readonly string[] {
+  const waiting = steps
+    .filter((step) => step.state === "waiting" && step.phase !== "settle")
+    .map((step) => `${step.id}: ${step.note ?? ""}`);
+  const unmet = steps.filter((step) => step.state === "done" && step.note !== undefined);
+  return [
+    ...waiting,
+    ...unmet.map((step) => `${step.id}: ${step.note ?? ""}`),
+    ...(context.decision.transition === "none"
+      ? drift(context).map((one) => `${one.what}; ${one.hint}`)
+      : []),
+    ...spent(context),
+  ];
+}
+
+function sitesFit(context: Context): readonly Refusal[] {
+  // What is broken at a lost site must not stop the failover from it.
+  const concerned = context.decision.transition === "failover" ? [context.to] : SITE_IDS;
+  return concerned.flatMap((site) => {
+    const facts = factsOf(context.seen.sites[site]);
+    return facts === undefined ? [] : siteFits(site, facts);
+  });
+}
+
+function siteFits(site: SiteId, facts: SiteFacts): readonly Refusal[] {
+  const missing = facts.missing.filter((one) => one !== "");
+  return [
+    ...fits(
+      missing.length === 0,
+      "prerequisites",
+      `site ${site}: ${missing.join(", ")} not found`,
+      `install at site ${site}: util-linux (flock), coreutils (timeout, sync), bind9-dnsutils (dig), openssl and PostgreSQL's server programs.`,
+    ),
+    ...fits(
+      facts.version === undefined ||
+        facts.programs === undefined ||
+        facts.version === facts.programs,
+      "versions",
+      `site ${site}: the data is of PostgreSQL ${String(facts.version)}, the programs of ${String(facts.programs)}`,
+      "set binDirectory of this site to the programs of the data's version.",
+    ),
+    ...fits(
+      facts.leftovers.length === 0,
+      "leftovers",
+      `site ${site}: recovery settings are left over (${facts.leftovers.join(", ")}); a fenced server could promote itself by them`,
+      "remove them: ALTER SYSTEM RESET each, or edit the configuration file, then reload.",
+    ),
+  ];
+}
+
+/** Nothing has been stopped yet, so everything can still be refused for free. */
+function beforeHandOver(context: Context): boolean {
+  const { decision, promoted, left } = context;
+  return (
+    decision.transition === "switchover" &&
+    !promoted &&
+    left.reach === "up" &&
+    left.role === "primary"
+  );
+}
+
+/** A failover promotes without proof, so a person says so, for this epoch only. */
+function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[] {
+  const { wish, decision, from, left } = context;
+  const open = steps.some((step) => step.id === "promote" && step.state === "todo");
+  if (decision.transition !== "failover" || context.promoted || !open) return [];
+  const { epoch } = decision;
+  const needs = [
+    ...(wish.acceptLoss === epoch ? [] : ["acceptLoss"]),
+    ...(left.reach === "up" || wish.acceptUnproven === epoch ? [] : ["acceptUnproven"]),
+  ];
+  if (needs.length === 0) return [];
+  const stale = [wish.acceptLoss, wish.acceptUnproven].some(
+    (one) => one !== undefined && one !== epoch,
+  );
+  return [
+    {
+      code: "acceptance",
+      what: [
+        left.reach === "up"
+          ? `site ${from} answers, but its database does not serve (${left.role})`
+          : `site ${from} was not reached (${left.why}): nothing proves that it has stopped accepting writes`,
+        `promoting site ${decision.to} may leave acknowledged writes behind at site ${from} (epoch ${epoch})`,
+        ...(stale ? ["what config accepts now names another epoch"] : []),
+      ].join("; "),
+      hint: [
+        "to accept for this epoch and go on:",
+        ...needs.map((name) => `  pulumi config set ${name} ${epoch}`),
+        "  pulumi up --yes --skip-preview",
+        left.reach === "up"
+          ? `or let site ${from} go on: pulumi config set activeSite ${from} && pulumi up`
+          : `or bring site ${from} back and run pulumi up again.`,
+      ].join("\n"),
+    },
+  ];
+}
+
+/** Live answers that nobody planned. */
+function drift(context: Context): readonly Refusal[] {
+  const { wish, seen } = context;
+  return wish.dns.zones.flatMap(({ zone }, index) => {
+    const pivot = seen.dns.pivots[index];
+    const known = SITE_IDS.map((site) => siteName(site, zone)).join(" or ");
+    return fits(
+      pivot?.status !== "other",
+      "pivot-drift",
+      `${pivotName(zone)} answers ${pivot?.status === "other" ? pivot.content : ""}, not ${known}: somebody changed it by hand`,
+      "pulumi up --refresh puts it back; find out first who changed it and why.",
+    );
+  });
+}
+
+function records(context: Context, acts: boolean): readonly Refusal[] {
+  const { seen, decision, wish } = context;
+  const hasOwnEpoch = decision.transition !== "none" && decision.transition !== "rejoin";
+  const unwritten =
+    seen.dns.witness.status !== "valid" || seen.dns.witness.record.epoch !== decision.epoch;
+  const mayGoOn =
+    context.promoted || fenced(context.left) || wish.acceptUnproven === decision.epoch;
+  return [
+    ...(acts ? drift(context) : []),
+    ...fits(
+      !acts || !hasOwnEpoch || !unwritten || seen.dns.writable || mayGoOn,
+      "witness-unwritable",
+      `the witness cannot be written (${seen.dns.why ?? "the DNS API did not answer"}), so no guard would know of epoch ${decision.epoch}`,
+      `run pulumi up again when the API answers; to go on without it: pulumi config set acceptUnproven ${decision.epoch} && pulumi up --yes --skip-preview`,
+      true,
+    ),
+  ];
+}
+
+function approvedEpoch(context: Context): number | undefined {
+  const epoch = context.wish.approvedPlan?.split("-")[0];
+  return epoch === undefined ? undefined : Number(epoch);
+}
+
+/** Approved is this plan and no other. One whose epoch is over is spent. */
+function approval(context: Context, acts: boolean, digest: string): readonly Refusal[] {
+  const { wish, decision } = context;
+  if (!acts || wish.approvedPlan === undefined || spentEpoch(context) !== undefined) return [];
+  if (decision.transition === "rejoin") return [];
+  return fits(
+    wish.approvedPlan === digest,
+    "approved-plan",
+    `approvedPlan: ${String(wish.approvedPlan)} was approved, but the plan is now ${digest} (${decision.transition} ${decision.from} to ${decision.to})`,
+    `read the new preview; to approve it: pulumi config set approvedPlan ${digest}`,
+  );
+}
+
+/** The approved epoch, when a site has recorded it: what was approved has begun or is over. */
+function spentEpoch(context: Context): number | undefined {
+  const epoch = approvedEpoch(context);
+  const recorded = Math.max(0, ...reachedFacts(context).map((facts) => facts.record?.epoch ?? 0));
+  return epoch !== undefined && (epoch < context.decision.epoch || epoch <= recorded)
+    ? epoch
+    : undefined;
+}
+
+function spent(context: Context): readonly string[] {
+  const epoch = spentEpoch(context);
+  if (epoch === undefined) return [];
+  return [
+    `approvedPlan: ${String(context.wish.approvedPlan)} is of epoch ${epoch}, which is recorded at a site; it is ignored`,
+  ];
+}

@@ -1,0 +1,62 @@
+import type { Plan } from "../plan";
+import type { Step } from "../step";
+import { unreachable, type StepState } from "../terms";
+
+/** The plan as a Markdown checklist; each line of work has the command a person would paste. */
+export function checklist(plan: Plan): string {
+  const lines = plan.steps
+    .filter((step) => step.state !== "skipped")
+    .map((step, index) => `${index + 1}. [${box(step.state)}] ${line(step, index + 1)}`);
+  return [`# ${headline(plan)}`, "", ...lines, ""].join("\n");
+}
+
+/** Direction, kind and digest in one line. */
+export function headline(plan: Plan): string {
+  switch (plan.transition) {
+    case "initial":
+      return `initial: site ${plan.to} serves, site ${plan.from} becomes its standby (plan ${plan.digest})`;
+    case "none":
+      return `nothing to do: site ${plan.to} serves (epoch ${plan.epoch})`;
+    case "rejoin":
+      return `rejoin: site ${plan.from} becomes the standby of site ${plan.to} again (epoch ${plan.epoch})`;
+    case "switchover":
+    case "failover":
+    case "resume":
+      return `${plan.transition} from site ${plan.from} to site ${plan.to}, epoch ${plan.epoch} (plan ${plan.digest})`;
+    default:
+      return unreachable(plan.transition);
+  }
+}
+
+function box(state: StepState): string {
+  switch (state) {
+    case "todo":
+      return " ";
+    case "done":
+      return "x";
+    case "waiting":
+      return "~";
+    case "skipped":
+      return "-";
+    default:
+      return unreachable(state);
+  }
+}
+
+function line(step: Step, number: number): string {
+  const note = step.note === undefined ? "" : ` (${step.note})`;
+  return `**${step.id}** ${step.title}${note}${command(step, number)}`;
+}
+
+/** The file that `standby runbook --out runbook` writes for this step holds the same bytes as the resource. */
+function command(step: Step, number: number): string {
+  if (step.state !== "todo") return "";
+  return step.act.kind === "record"
+    ? `: \`${step.act.name} ${step.act.type} ${step.act.live}\` becomes \`${step.act.content}\``
+    : `: \`sh runbook/${runbookFile(step, number)}\``;
+}
+
+/** File name of a step in the runbook folder. */
+export function runbookFile(step: Step, number: number): string {
+  return `${String(number).padStart(2, "0")}-${step.id}.sh`;
+}

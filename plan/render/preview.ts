@@ -1,0 +1,37 @@
+import type { Observed, SiteObserved } from "../observed";
+import type { Plan } from "../plan";
+import { SITE_IDS, type SiteId } from "../terms";
+import { headline } from "./checklist";
+
+/** What a person reads before approving: the verdict, the sites, the records, the steps. Plain text. */
+export function preview(plan: Plan, seen: Observed): string {
+  const todo = plan.steps.filter((step) => step.state === "todo");
+  const records = todo.flatMap((step) =>
+    step.act.kind === "record"
+      ? [`  ${step.act.name} ${step.act.type}: ${step.act.live} -> ${step.act.content}`]
+      : [],
+  );
+  return [
+    headline(plan),
+    ...SITE_IDS.map((site) => `  site ${site}: ${siteLine(site, seen.sites[site], plan)}`),
+    ...(records.length === 0 ? ["  No DNS change."] : records),
+    ...(todo.length === 0 ? [] : [`  steps: ${todo.map((step) => step.id).join(", ")}`]),
+    ...plan.warnings.map((warning) => `  note: ${warning}`),
+  ].join("\n");
+}
+
+function siteLine(site: SiteId, seen: SiteObserved, plan: Plan): string {
+  if (seen.reach !== "up") return `not reached (${seen.why}), which is not the same as down`;
+  const serves = site === plan.to ? "shall serve" : "shall stand by";
+  const lag = seen.lagBytes === undefined ? "" : `, standby ${seen.lagBytes} bytes behind`;
+  const position = seen.lsn === undefined ? "" : ` at ${seen.lsn}`;
+  return `${seen.role}${position}${lag}; ${serves}`;
+}
+
+/** A refusal as a person reads it: every issue, each with its next act. */
+export function refusalText(plan: Pick<Plan, "refusals" | "transition" | "from" | "to">): string {
+  return [
+    `Nothing was changed: ${plan.transition} to site ${plan.to} is refused.`,
+    ...plan.refusals.flatMap((refusal) => [refusal.what, `HINT: ${refusal.hint}`]),
+  ].join("\n");
+}
