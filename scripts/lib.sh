@@ -1,0 +1,295 @@
+#!/bin/sh
+# lib: what all verbs share: input, facts, errors, the state folder, the lock, starting and stopping PostgreSQL.
+# A verb is this file + scripts/GROUP/VERB.sh + a call of `main` that hands it key=value lines. Nothing here acts by itself.
+# shellcheck disable=SC2034 # the verbs use what is set here
+set -eu
+umask 077
+export LC_ALL=C TZ=UTC
+cd /
+
+# Input. One line per key; a value is text to the end of its line and is never run as shell.
+action='' accept_loss='' accept_unproven='' bindir='' config='' data='' database=postgres digest='' epoch='' from=''
+host='' keys='' kind='' kinds=all lag_limit=16777216 lock_wait=10 maintenance_off='' maintenance_on='' name=''
+password='' peer='' peer_host='' peer_port='' port=5432 replication_user='' run='' servers='' site='' slot_keep=4GB
+socket='' state='' step_bound=60 stop_bound=10 superuser=postgres to='' token='' value='' value_lsn=''
+witness_bound='' witness_name='' zone=''
+services='' # the service lines as they came, one a line
+home='' switch_user='''' control_state='' pid='' recalled=''
+
+read_input() {
+  while IFS= read -r input_line; do
+    case $input_line in
+    *[[:cntrl:]]*) refuse "a value of the input holds a control character" "write each value on one line, without tabs" ;;
+    *=*) assign "${input_line%%=*}" "${input_line#*=}" ;;
+    *) ;;
+    esac
+  done
+  # Children must not read what is left of the script.
+  exec </dev/null
+  data_path=$data
+  if cd -P "$data" 2>/dev/null; then
+    data_path=$PWD
+    cd /
+  fi
+  find_owner
+  find_programs
+  export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
+  # A role's own settings must not stop a verb: not its time limit, not its wait for a standby, not its search path.
+  export PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog -c default_transaction_read_only=off"
+}
+
+assign() {
+  case $1 in
+  action) action=$2 ;; accept_loss) accept_loss=$2 ;; accept_unproven) accept_unproven=$2 ;; bindir) bindir=$2 ;;
+  config) config=$2 ;; data) data=$2 ;; database) database=$2 ;; digest) digest=$2 ;; epoch) epoch=$2 ;;
+  from) from=$2 ;; host) host=$2 ;; keys) keys=$2 ;; kind) kind=$2 ;; kinds) kinds=$2 ;;
+  lag_limit) lag_limit=$2 ;; lock_wait) lock_wait=$2 ;; maintenance_off) maintenance_off=$2 ;;
+  maintenance_on) maintenance_on=$2 ;; name) name=$2 ;; password) password=$2 ;; peer) peer=$2 ;;
+  peer_host) peer_host=$2 ;; peer_port) peer_port=$2 ;; port) port=$2 ;;
+  replication_user) replication_user=$2 ;; run) run=$2 ;; servers) servers=$2 ;; site) site=$2 ;;
+  slot_keep) slot_keep=$2 ;; socket) socket=$2 ;; state) state=$2 ;; step_bound) step_bound=$2 ;;
+  stop_bound) stop_bound=$2 ;; superuser) superuser=$2 ;; to) to=$2 ;; token) token=$2 ;; value) value=$2 ;;
+  value_lsn) value_lsn=$2 ;; witness_bound) witness_bound=$2 ;; witness_name) witness_name=$2 ;; zone) zone=$2 ;;
+  service | service_start | service_stop | service_healthy) services="$services$1=$2
+" ;;
+  *) ;; # a key of a later version
+  esac
+}
+
+# Facts go to stdout, talk to stderr. The runner reads nothing but facts.
+fact() {
+  case $2 in
+  *[!A-Za-z0-9._:/=,+-]*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr --complement 'A-Za-z0-9._:/=,+-' '_')" ;;
+  *) printf '%s=%s\n' "$1" "$2" ;;
+  esac
+}
+say() { printf 'site %s: %s\n' "${site:-?}" "$1" >&2; }
+give_up() {
+  printf 'site %s: %s\nHINT: %s\n' "${site:-?}" "$2" "$3" >&2 || :
+  exit "$1"
+}
+later() { give_up 75 "$@"; }
+refuse() { give_up 77 "$@"; }
+fault() { give_up 1 "$@"; }
+
+# Tests kill a verb here; nobody else sets FAIL_AT.
+checkpoint() { if [ "${FAIL_AT:-}" = "$1" ]; then kill -KILL $$; fi; }
+
+# PostgreSQL's files belong to its own user. As that user nothing is switched, and switching costs nothing.
+find_owner() {
+  home=${HOME:-/} uid=''
+  while read -r label uid _; do if [ "$label" = Uid: ]; then break; fi; done </proc/self/status
+  if [ "$uid" != 0 ]; then return 0; fi
+  switch_user=postgres
+  if [ -d "$data" ]; then switch_user=$(stat --format=%U "$data"); fi
+  home=$(getent passwd "$switch_user" | cut --delimiter=: --fields=6)
+}
+as_owner() {
+  if [ -z "$switch_user" ]; then "$@"; else setpriv --reuid="$switch_user" --regid="$(id -g "$switch_user")" --init-groups "$@"; fi
+}
+# A file that root made would lock the owner out of its own state.
+give_to_owner() { if [ -n "$switch_user" ]; then chown "$switch_user:" "$@"; fi; }
+
+# The programs of the data's own major; without data the newest ones.
+find_programs() {
+  if [ -n "$bindir" ]; then return 0; fi
+  major='*'
+  if [ -r "$data/PG_VERSION" ]; then IFS= read -r major <"$data/PG_VERSION"; fi
+  for folder in /usr/lib/postgresql/$major/bin; do if [ -x "$folder/postgres" ]; then bindir=$folder; fi; done
+  if [ -z "$bindir" ]; then bindir=$(pg_config --bindir 2>/dev/null) || bindir=''; fi
+}
+
+# The state folder. `store` is lasting; `keep` is whole or absent, but a crash may take it back.
+recall() {
+  recalled=''
+  if [ -r "$state/$1" ]; then IFS= read -r recalled <"$state/$1" || :; fi
+}
+keep() {
+  printf '%s\n' "$2" >"$state/$1.new"
+  give_to_owner "$state/$1.new"
+  mv "$state/$1.new" "$state/$1"
+}
+store() {
+  printf '%s\n' "$2" >"$state/$1.new"
+  give_to_owner "$state/$1.new"
+  sync "$state/$1.new"
+  mv "$state/$1.new" "$state/$1"
+  sync "$state"
+}
+forget() { rm -f "$state/$1" && sync "$state"; }
+
+# One writing verb at a time. Descriptor 9 holds the lock; a child that outlives its verb keeps holding it, so that the
+# next verb waits for it. Only a server must not: see start_postgres.
+take_lock() {
+  if [ ! -d "$state" ]; then refuse "the state folder $state is missing" "run the prepare step of this site first"; fi
+  exec 9>>"$state/lock"
+  give_to_owner "$state/lock"
+  flock --wait "$lock_wait" 9 || later "another verb holds the lock of $state for more than $lock_wait s" "wait for it to end and run the update again"
+}
+
+# Store which transition and which run this is. Danger: of two runs at most one may go on, so older ones end here.
+adopt() {
+  case $epoch in *[!0-9]*) fault "the epoch '$epoch' is not a number" "call the verb with epoch=N" ;; *) ;; esac
+  run_number=${run%%-*}
+  case $run_number-${run#*-} in "$run") ;; *) run_number='' ;; esac
+  case $run_number in '' | *[!0-9]*) fault "the run id '$run' is not N-RANDOM" "call the verb with run=N-RANDOM" ;; *) ;; esac
+  recall run
+  known_run=${recalled:-0-none}
+  if [ "$run_number" -lt "${known_run%%-*}" ]; then refuse "run $run is older than run $known_run, which this site obeys" "run the update again"; fi
+  if [ "$run_number" -eq "${known_run%%-*}" ] && [ "$run" != "$known_run" ]; then refuse "run $run has a rival, run $known_run" "let the other update end, then run this one again"; fi
+  # The verbs before the witness come without an epoch: nothing is announced by them.
+  if [ -z "$epoch" ]; then
+    if [ "$run" != "$known_run" ]; then store run "$run"; fi
+    return 0
+  fi
+  recall record
+  record="epoch=$epoch from=$from to=$to kind=$kind"
+  known_record=$recalled known_epoch=${recalled#epoch=}
+  known_epoch=${known_epoch%% *}
+  if [ "$epoch" -lt "${known_epoch:-0}" ]; then refuse "epoch $epoch is older than epoch $known_epoch, which this site obeys" "run the update again, it will take the newer epoch"; fi
+  if [ "$epoch" = "$known_epoch" ] && [ "$record" != "$known_record" ]; then refuse "epoch $epoch is recorded here as '$known_record', asked was '$record'" "run the update again, it will take a newer epoch"; fi
+  if [ "$run" != "$known_run" ]; then store run "$run"; fi
+  checkpoint run-stored
+  if [ "$record" != "$known_record" ]; then store record "$record"; fi
+}
+
+# Time in hundredths of a second that no clock change moves.
+now() {
+  read -r uptime _ </proc/uptime
+  now=$((${uptime%.*} * 100 + 1${uptime#*.} - 100))
+}
+deadline_in() { now && deadline=$((now + $1 * 100)); }
+in_time() { now && [ "$now" -lt "$deadline" ]; }
+
+# SQL on stdin, at this site as superuser. `peer_sql` speaks to the other site as the replication user.
+sql() {
+  as_owner "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse \
+    --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --no-password
+}
+peer_sql() {
+  as_owner timeout 10 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --no-password \
+    "host=$peer_host port=$peer_port user=$replication_user dbname=$database connect_timeout=3 $*"
+}
+
+# What the control file says. A torn read shows as a wrong checksum: read again.
+read_control() {
+  for _ in 1 2 3 4 5; do
+    control_text=$(as_owner "$bindir/pg_controldata" --pgdata="$data" 2>&1) || return 1
+    case $control_text in *'Calculated CRC checksum does not match'*) sleep 0.02 ;; *) break ;; esac
+  done
+  while IFS= read -r control_line; do
+    control_value=${control_line#*:}
+    control_value=${control_value#"${control_value%%[! ]*}"}
+    case $control_line in
+    'Database system identifier:'*) control_system=$control_value ;;
+    'Database cluster state:'*) control_state=$control_value ;;
+    'Latest checkpoint location:'*) control_lsn=$control_value ;;
+    "Latest checkpoint's TimeLineID:"*) control_tli=$control_value ;;
+    'Minimum recovery ending location:'*) control_end=$control_value ;;
+    "Min recovery ending loc's timeline:"*) control_end_tli=$control_value ;;
+    'Bytes per WAL segment:'*) wal_segment=$control_value ;;
+    'WAL block size:'*) wal_page=$control_value ;;
+    *) ;;
+    esac
+  done <<CONTROL
+$control_text
+CONTROL
+  # A server that was promoted and died before its first checkpoint shows the new timeline only here.
+  own_tli=$control_tli
+  if [ "$control_end_tli" -gt "$own_tli" ]; then own_tli=$control_end_tli; fi
+}
+
+# Positions as numbers: an LSN's two halves make one 64-bit number.
+number_of() { number=$((0x${1%/*} << 32 | 0x${1#*/})); }
+lsn_of() { printf '%X/%X' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
+wal_file() { printf '%s/pg_wal/%08X%08X%08X' "$data" "$1" $(($2 >> 32)) $(($2 % 0x100000000 / wal_segment)); }
+
+# Sets `end` to the first position after the record at $1 of timeline $2: what a standby that has replayed it reports.
+# Page headers (24 bytes, 40 at a segment's start) count where the record crosses a page; records start on 8 bytes.
+record_end() {
+  file=$(wal_file "$2" "$1")
+  left=$(od --address-radix=n --format=u4 --skip-bytes=$(($1 % wal_segment)) --read-bytes=4 "$file") || fault "cannot read the WAL record at $(lsn_of "$1")" "look at $file"
+  left=${left##* } end=$1
+  if [ "$left" -lt 24 ]; then fault "no WAL record at $(lsn_of "$1") (length $left)" "look at $file"; fi
+  room=$((wal_page - end % wal_page))
+  while [ "$left" -gt "$room" ]; do
+    left=$((left - room)) end=$((end + room))
+    header=24
+    if [ $((end % wal_segment)) -eq 0 ]; then header=40; fi
+    end=$((end + header)) room=$((wal_page - header))
+  done
+  end=$(((end + left + 7) / 8 * 8))
+}
+
+# The fence's proof: v1,SYSTEM,TIMELINE,LSN,END,RECORDHASH,TAILFROM,TAILHASH,EPOCH,RUN
+read_token() {
+  IFS=, read -r token_v token_system token_tli token_lsn token_end token_record token_tail token_hash token_epoch token_run <<TOKEN
+$1
+TOKEN
+  [ "$token_v" = v1 ] && [ -n "$token_run" ]
+}
+
+# The live postmaster. A zombie (killed, not reaped) is dead, and so is a process that only inherited the number.
+is_alive() {
+  { IFS= read -r process_stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+  process_stat=${process_stat##*) }
+  case $process_stat in Z* | X*) return 1 ;; *) return 0 ;; esac
+}
+postmaster() {
+  pid='' pid_status=''
+  if [ ! -r "$data/postmaster.pid" ]; then return 1; fi
+  { read -r pid && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
+  case $pid in '' | *[!0-9]*) return 1 ;; *) ;; esac
+  is_alive "$pid" && [ "$(readlink "/proc/$pid/cwd")" = "$data_path" ]
+}
+# Any process that works in the data folder: a backend that outlived its postmaster may still acknowledge a commit.
+data_processes() {
+  find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$data_path" 2>/dev/null || :
+}
+
+place_signal() {
+  if [ ! -e "$data/standby.signal" ]; then : >"$data/standby.signal"; fi
+  give_to_owner "$data/standby.signal"
+  sync "$data/standby.signal"
+  sync "$data"
+}
+remove_signal() { rm -f "$data/standby.signal" && sync "$data"; }
+
+# The only function that starts PostgreSQL. Whatever an older life left behind must not make a standby promote itself:
+# every recovery target and trigger is passed as empty. Descriptor 9 is closed, or the server would keep the lock for ever.
+# shellcheck disable=SC2120 # most callers add no option
+start_postgres() { # [OPTIONS of the server]
+  if postmaster; then return 0; fi
+  if [ -n "$(data_processes)" ]; then fault "the postmaster is gone, but other processes still work in $data" "end them, then run the update again"; fi
+  rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$port" "$socket/.s.PGSQL.$port.lock"
+  read -r version <"$data/PG_VERSION"
+  start_options="-c recovery_target= -c recovery_target_lsn= -c recovery_target_name= -c recovery_target_time= -c recovery_target_xid= -c recovery_target_timeline=latest -c recovery_end_command="
+  if [ "$version" -le 15 ]; then start_options="$start_options -c promote_trigger_file="; fi
+  if [ -n "$config" ]; then start_options="$start_options -c config_file='$config'"; fi
+  as_owner mkdir -p "$state/log"
+  as_owner "$bindir/pg_ctl" start --no-wait --silent --pgdata="$data" --log="$state/log/server.log" --options="$start_options $*" </dev/null >/dev/null 2>&1 9>&- || :
+  deadline_in "$step_bound"
+  seen_at=$now
+  while in_time; do
+    if postmaster; then
+      seen_at=$now
+      case $pid_status in ready* | standby*) return 0 ;; *) ;; esac
+    fi
+    if [ $((now - seen_at)) -gt 200 ]; then break; fi
+    sleep 0.01
+  done
+  tail --lines=5 "$state/log/server.log" >&2 || :
+  fault "PostgreSQL did not start within $step_bound s" "read $state/log/server.log"
+}
+
+# The only function that stops PostgreSQL: one signal, then one process that looks each 4 ms whether the postmaster is gone.
+# It looks in slices, because a zombie never goes.
+stop_postgres() { # SIGNAL SECONDS
+  if ! postmaster; then return 0; fi
+  kill -s "$1" "$pid"
+  deadline_in "$2"
+  while is_alive "$pid"; do
+    if ! in_time; then return 1; fi
+    timeout 0.03 tail --pid="$pid" --sleep-interval=0.004 --follow /dev/null || :
+  done
+}

@@ -1,0 +1,184 @@
+#!/bin/sh
+# fence: make this site provably unable to accept writes, and say where it stopped.
+# The signal is placed and synced before the stop, so that no later start of this data can write.
+# value=dead: this site was lost; then an unclean end is fenced too, without a token.
+
+main() {
+  read_input
+  take_lock
+  adopt
+  if [ ! -e "$data/PG_VERSION" ]; then refuse "no database in $data" "check dataDirectory of this site"; fi
+  recall promoted
+  if [ "${recalled%% *}" = "$epoch" ] && [ "$to" = "$site" ]; then refuse "this site was promoted in epoch $epoch" "run the update again, the only way is forward"; fi
+  stop_ms=0
+  if postmaster; then fence_running; else fence_stopped; fi
+  prove_fence
+  fact fenced yes
+  fact stop_ms "$stop_ms"
+}
+
+# Sets `peer_senders`: the walsenders that feed the other site. All other walsenders are foreign.
+fence_running() {
+  peer_senders=' ' peer_lag=''
+  answer=$(
+    timeout 20 sh -c 'cat' <<SQL | sql
+select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \gset
+\echo :role
+select :'role' = 'primary' as writable \gset
+\if :writable
+checkpoint;
+select 'sender', pid, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), flush_lsn)::bigint from pg_stat_replication
+  where application_name = 'standby_$peer' and state = 'streaming';
+\endif
+SQL
+  ) || answer=silent
+  for line in $answer; do
+    case $line in
+    'sender|'*)
+      peer_lag=${line##*|} line=${line#*|}
+      peer_senders="$peer_senders${line%%|*} "
+      ;;
+    *) ;;
+    esac
+  done
+  case $answer in
+  standby*)
+    place_signal
+    return 0
+    ;;
+  silent) if ! is_loss; then later "PostgreSQL does not answer, its role is not known" "look at its log, then run the update again"; fi ;;
+  *) ;;
+  esac
+  if ! is_loss; then
+    if [ -z "$peer_lag" ]; then later "site $peer does not stream from this site, so it would miss the last writes" "mend replication to $peer and run the update again"; fi
+    if [ "$peer_lag" -gt "$lag_limit" ]; then later "site $peer is $peer_lag bytes behind, more than the $lag_limit that are allowed" "wait and run the update again"; fi
+  fi
+  checkpoint before-signal
+  place_signal
+  checkpoint signal-placed
+  stop_bounded
+}
+is_loss() { [ "$value" = dead ] || [ "$kind" = failover ]; }
+
+# Never left in between: it ends stopped, or it serves again.
+stop_bounded() {
+  now
+  began=$now
+  if stop_postgres INT "$(((stop_bound + 1) / 2))" || stop_harder; then
+    now
+    stop_ms=$(((now - began) * 10))
+    return 0
+  fi
+  say "not stopped after $stop_bound s, $(data_processes | wc --lines) processes left; ended at once"
+  if ! stop_postgres QUIT 5; then kill_all; fi
+  if is_loss; then return 0; fi
+  serve_again "the stop took more than $stop_bound s"
+}
+
+# Any walsender can hold up a stop. Foreign ones end first. The other site's ends at the bound: whether it got everything
+# is not assumed but compared by verify.
+stop_harder() {
+  end_senders foreign
+  if stop_postgres INT "$(((stop_bound + 1) / 2))"; then return 0; fi
+  end_senders all
+  if stop_postgres INT 2; then return 0; fi
+  read_control
+  # Only an archiver can be left now: the control file is final and every page is on disk.
+  if [ "$control_state" = 'shut down' ]; then stop_postgres QUIT 2; else return 1; fi
+}
+
+end_senders() { # foreign|all
+  for link in $(data_processes); do
+    sender=${link#/proc/} title=''
+    sender=${sender%/cwd}
+    { IFS= read -r title <"/proc/$sender/cmdline"; } 2>/dev/null || :
+    case $title in
+    *walsender*)
+      case $1$peer_senders in
+      foreign*" $sender "*) ;;
+      *)
+        say "ends $title"
+        kill -s TERM "$sender" 2>/dev/null || :
+        ;;
+      esac
+      ;;
+    *) ;;
+    esac
+  done
+}
+
+kill_all() {
+  deadline_in 10
+  while in_time; do
+    left=$(data_processes)
+    if [ -z "$left" ]; then return 0; fi
+    for link in $left; do
+      link=${link#/proc/}
+      kill -s KILL "${link%/cwd}" 2>/dev/null || :
+    done
+    sleep 0.05
+  done
+  fault "processes of $data cannot be ended: $left" "end them by hand, then run the update again"
+}
+
+# Nobody holds a permit of this run: verify, which writes it, runs after the fence.
+serve_again() {
+  forget token
+  remove_signal
+  start_postgres
+  later "$1; rolled back, this site serves again" "see who holds up the stop (select * from pg_stat_replication), then run the update again"
+}
+
+fence_stopped() {
+  if [ -n "$(data_processes)" ]; then kill_all; fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  case $control_state in
+  'shut down' | 'shut down in recovery') ;;
+  *) if ! is_loss; then later "PostgreSQL died here (control file: $control_state)" "start it, or let the update treat this site as lost"; fi ;;
+  esac
+  place_signal
+}
+
+prove_fence() {
+  forget_old_token
+  if postmaster; then
+    # A standby: it cannot write, and it has no shutdown record that would prove anything.
+    fact token -
+    return 0
+  fi
+  if [ -n "$(data_processes)" ]; then fault "processes still work in $data" "end them, then run the update again"; fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  case $control_state in
+  'shut down') make_token ;;
+  *)
+    if ! is_loss && [ "$control_state" != 'shut down in recovery' ]; then serve_again "PostgreSQL did not end cleanly (control file: $control_state)"; fi
+    fact token -
+    ;;
+  esac
+}
+forget_old_token() { if [ -e "$state/token" ]; then rm -f "$state/token"; fi; }
+
+# The file of a token need not outlive a crash: after one, the fence is asked again.
+make_token() {
+  number_of "$control_lsn"
+  start=$number
+  record_end "$start" "$control_tli"
+  tail_from=$(((end - 1) / wal_segment * wal_segment))
+  if [ $((end - 65536)) -gt "$tail_from" ]; then tail_from=$((end - 65536)); fi
+  record_hash=$(wal_bytes "$control_tli" "$start" "$end" | sha256sum)
+  tail_hash=$(wal_bytes "$control_tli" "$tail_from" "$end" | sha256sum)
+  token="v1,$control_system,$control_tli,$control_lsn,$(lsn_of "$end"),${record_hash%% *},$(lsn_of "$tail_from"),${tail_hash%% *},$epoch,$run"
+  checkpoint before-token
+  keep token "$token"
+  fact token "$token"
+}
+
+wal_bytes() { # TIMELINE FROM TO: these bytes of the WAL, across segments
+  position=$2
+  while [ "$position" -lt "$3" ]; do
+    until=$(((position / wal_segment + 1) * wal_segment))
+    if [ "$until" -gt "$3" ]; then until=$3; fi
+    dd if="$(wal_file "$1" "$position")" iflag=skip_bytes,count_bytes,fullblock skip=$((position % wal_segment)) count=$((until - position)) bs=65536 status=none
+    position=$until
+  done
+}

@@ -1,0 +1,184 @@
+#!/bin/sh
+# observe: what this site is, as facts. Read-only, without the lock; a state that can be described is never an error.
+
+main() {
+  read_input
+  # Settings are reported as the applications get them, not as the verbs do.
+  export PGOPTIONS="-c statement_timeout=0 -c search_path=pg_catalog"
+  fact clock "$(date +%s%3N)"
+  observe_programs
+  observe_state
+  observe_services
+  if [ ! -e "$data/PG_VERSION" ]; then
+    fact role absent
+    fact signal no
+    return 0
+  fi
+  read -r version <"$data/PG_VERSION" || fault "cannot read $data/PG_VERSION" "run as root or as the owner of the data folder"
+  fact version "$version"
+  signal=no
+  if [ -e "$data/standby.signal" ]; then signal=yes; fi
+  fact signal "$signal"
+  observe_control
+  observe_role
+}
+
+observe_programs() {
+  missing=''
+  for program in flock timeout dig openssl sync; do
+    if ! command -v "$program" >/dev/null 2>&1; then missing="$missing,$program"; fi
+  done
+  for program in psql pg_ctl pg_controldata pg_waldump pg_basebackup; do
+    if [ ! -x "$bindir/$program" ]; then missing="$missing,$program"; fi
+  done
+  missing=${missing#,}
+  fact missing "${missing:--}"
+  major=${bindir%/bin}
+  fact programs "${major##*/}"
+}
+
+observe_state() {
+  record_epoch=- record_from=- record_to=- record_kind=-
+  recall record
+  for part in $recalled; do
+    case $part in
+    epoch=*) record_epoch=${part#*=} ;;
+    from=*) record_from=${part#*=} ;;
+    to=*) record_to=${part#*=} ;;
+    kind=*) record_kind=${part#*=} ;;
+    *) ;;
+    esac
+  done
+  fact record_epoch "$record_epoch"
+  fact record_from "$record_from"
+  fact record_to "$record_to"
+  fact record_kind "$record_kind"
+  for file in settled promoted run token permit prepared obeyed; do
+    recall "$file"
+    fact "$file" "${recalled:--}"
+  done
+  maintenance=off guard=- guard_running=no
+  if [ -e "$state/maintenance" ]; then maintenance=on; fi
+  if [ -r "$state/guard" ]; then
+    guard=$(sha256sum "$state/guard")
+    guard=${guard%% *}
+    recall guard.pid
+    if [ -n "$recalled" ] && is_alive "$recalled"; then guard_running=yes; fi
+  fi
+  fact maintenance "$maintenance"
+  fact guard "$guard"
+  fact guard_running "$guard_running"
+}
+
+observe_services() {
+  service=''
+  while IFS= read -r line; do
+    case $line in
+    service=*)
+      service=${line#service=}
+      service=${service%% *}
+      ;;
+    service_healthy=*)
+      if timeout --kill-after=1 2 sh -c "${line#service_healthy=}" >/dev/null 2>&1 </dev/null; then
+        fact "service.$service" running
+      else
+        fact "service.$service" stopped
+      fi
+      ;;
+    *) ;;
+    esac
+  done <<SERVICES
+$services
+SERVICES
+}
+
+observe_control() {
+  if ! read_control; then
+    say "pg_controldata: $control_text"
+    own_tli=- control_state=''
+    return 0
+  fi
+  fact control_state "$control_state"
+  fact system_identifier "$control_system"
+  fact control_lsn "$control_lsn"
+  fact control_tli "$control_tli"
+}
+
+observe_role() {
+  role=down timeline=$own_tli answer=''
+  if postmaster; then
+    role=starting
+    if answer=$(as_owner timeout 5 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
+      --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="$(observe_sql)"); then role=''; fi
+  elif [ -z "$control_state" ]; then
+    role=unclear
+  fi
+  while IFS= read -r line; do
+    case $line in
+    role=*) role=${line#*=} ;;
+    timeline=*) timeline=${line#*=} ;;
+    *=*) fact "${line%%=*}" "${line#*=}" ;;
+    *) ;;
+    esac
+  done <<ANSWER
+$answer
+ANSWER
+  # Writable although its signal is already placed: the gap between signal and stop.
+  if [ "$role" = primary ] && [ "$signal" = yes ]; then role=armed; fi
+  fact role "$role"
+  fact timeline "$timeline"
+  observe_fork
+}
+
+# Where the timelines before this one ended, from the newest history file.
+observe_fork() {
+  forks=''
+  case $timeline in
+  '' | *[!0-9]*) ;;
+  *)
+    history=$(printf '%s/pg_wal/%08X.history' "$data" "$timeline")
+    if [ -r "$history" ]; then
+      while read -r fork_tli fork_lsn _; do
+        case $fork_tli in '' | *[!0-9]*) ;; *) forks="$forks,$fork_tli:$fork_lsn" ;; esac
+      done <"$history"
+    fi
+    ;;
+  esac
+  forks=${forks#,}
+  fact fork "${forks:--}"
+}
+
+observe_sql() {
+  cat <<SQL
+select concat_ws(E'\n',
+  'role=' || case when recovery then 'standby' else 'primary' end,
+  'timeline=' || case when recovery
+    then coalesce((select received_tli from pg_stat_wal_receiver),
+      (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint()))
+    else ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
+  'lsn=' || case when recovery then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
+  'receive_lsn=' || coalesce(pg_last_wal_receive_lsn()::text, '-'),
+  'streaming=' || case when case when recovery then exists (select from pg_stat_wal_receiver where status = 'streaming')
+    else exists (select from pg_stat_replication where application_name = 'standby_$peer' and state = 'streaming') end then 'yes' else 'no' end,
+  'lag_bytes=' || coalesce(case when not recovery then (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))
+    from pg_stat_replication where application_name = 'standby_$peer')::text end, '-'),
+  'upstream=' || coalesce(substring(conninfo from 'host=''?([^ '']+)') || ':' || coalesce(substring(conninfo from 'port=''?([^ '']+)'), '5432'), '-'),
+  'quarantine=' || case when recovery and conninfo = '' then 'yes' else 'no' end,
+  'paused=' || case when case when recovery then pg_is_wal_replay_paused() end then 'yes' else 'no' end,
+  'apply_delay=' || current_setting('recovery_min_apply_delay'),
+  'foreign_senders=' || (select count(*) from pg_stat_replication where application_name is distinct from 'standby_$peer'),
+  'other_slots=' || (select count(*) from pg_replication_slots where slot_name not in ('standby_$peer', 'standby_$site')),
+  'async_overrides=' || (select count(*) from pg_db_role_setting where 'synchronous_commit=off' = any (setconfig)),
+  'prepared_transactions=' || (select count(*) from pg_prepared_xacts),
+  'leftovers=' || coalesce((select string_agg(distinct name, ',') from
+    (select name, setting from pg_settings union all select name, setting from pg_file_settings) as each_setting
+    where setting <> '' and name in ('recovery_target', 'recovery_target_lsn', 'recovery_target_name', 'recovery_target_time',
+      'recovery_target_xid', 'promote_trigger_file', 'recovery_end_command')), '-'),
+  (select string_agg('set.' || name || '=' || case when name <> 'archive_command' then setting
+      when setting in ('', '(disabled)') then '-' else encode(sha256(convert_to(setting, 'UTF8')), 'hex') end, E'\n')
+    from pg_settings where name in ('max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions',
+      'max_locks_per_transaction', 'wal_level', 'wal_log_hints', 'data_checksums', 'fsync', 'full_page_writes', 'synchronous_commit',
+      'synchronous_standby_names', 'archive_mode', 'archive_command', 'max_slot_wal_keep_size', 'hot_standby')))
+from (select pg_is_in_recovery() as recovery, current_setting('primary_conninfo') as conninfo) as server
+SQL
+}

@@ -1,0 +1,67 @@
+#!/bin/sh
+# preflight: can this flip end well? Changes no data; a checkpoint now keeps the stop short later.
+#   source  the site that serves; its peer, where one streams, must be reachable in the other direction too
+#   target  the standby: replays what the source had (value_lsn), then warms its own control file
+
+main() {
+  read_input
+  if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
+  case $value in
+  target) preflight_target ;;
+  *) preflight_source ;;
+  esac
+}
+
+preflight_source() {
+  answer=$(
+    sql <<SQL
+checkpoint;
+select concat_ws(' ', case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end,
+  case when pg_is_in_recovery() then 'standby' else 'primary' end,
+  case when exists (select from pg_stat_replication where application_name = 'standby_$peer') then 'followed' else 'alone' end);
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  read -r lsn is followed <<ANSWER
+$answer
+ANSWER
+  if [ "$is" = primary ] && [ "$followed" = followed ]; then prove_way; fi
+  fact lsn "$lsn"
+}
+
+preflight_target() {
+  case $value_lsn in '' | *[!0-9A-F/]*) fault "value_lsn '$value_lsn' is not a position" "call the verb with value_lsn=X/Y" ;; *) ;; esac
+  answer=$(
+    sql <<SQL
+do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s';
+begin
+  while pg_is_in_recovery() and pg_get_wal_replay_pause_state() = 'not paused' and coalesce(pg_last_wal_replay_lsn(), '0/0') < '$value_lsn' and clock_timestamp() < give_up loop
+    perform pg_sleep(0.01);
+  end loop;
+end \$\$;
+checkpoint;
+select concat_ws(' ', pg_is_in_recovery(), replace(pg_get_wal_replay_pause_state(), ' ', '-'), current_setting('recovery_min_apply_delay'),
+  pg_last_wal_replay_lsn() >= '$value_lsn', pg_last_wal_replay_lsn());
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  read -r recovering paused apply_delay reached lsn <<ANSWER
+$answer
+ANSWER
+  if [ "$recovering" != t ]; then refuse "this site is not in recovery" "run the update again"; fi
+  if [ "$paused" != not-paused ]; then refuse "replay is paused at $lsn" "select pg_wal_replay_resume() here (compare max_connections of both sites first), then run the update again"; fi
+  if [ "$apply_delay" != 0 ]; then refuse "recovery_min_apply_delay is $apply_delay" "set it to 0 here, then run the update again"; fi
+  if [ "$reached" != t ]; then later "replayed $lsn, site $peer was at $value_lsn" "mend replication or wait, then run the update again"; fi
+  prove_way
+  fact lsn "$lsn"
+}
+
+# After the flip this site follows its peer, with the replication user and the password of ~/.pgpass.
+prove_way() {
+  answer=$(
+    peer_sql replication=database <<SQL
+IDENTIFY_SYSTEM;
+SQL
+  ) || refuse "cannot log in to site $peer at $peer_host:$peer_port as $replication_user for replication" "check pg_hba.conf, the firewall and ~/.pgpass (the prepare step writes it)"
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  if [ "${answer%%|*}" != "$control_system" ]; then refuse "site $peer is system ${answer%%|*}, this site is $control_system" "the two sites hold different databases: check dataDirectory of both"; fi
+  fact way_back yes
+}

@@ -1,0 +1,147 @@
+#!/bin/sh
+# prepare: everything a flip leans on, put in place while nothing depends on it. Safe to repeat; suits either role.
+# value is the hash of what prepare leaves behind; it is stored last, so that a half-done prepare is done again.
+
+main() {
+  read_input
+  make_state
+  take_lock
+  if [ -n "$password" ]; then remember_password; fi
+  stay_down_at_boot
+  if [ ! -e "$data/PG_VERSION" ]; then
+    if [ -n "$config" ]; then admit_pair "${config%/*}/pg_hba.conf"; fi
+  else
+    if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
+    prepare_server
+  fi
+  checkpoint before-prepared
+  store prepared "$value"
+  fact prepared "$value"
+}
+
+make_state() {
+  mkdir -p "$state/log"
+  chmod 0700 "$state"
+  give_to_owner "$state" "$state/log"
+}
+
+# ~/.pgpass for both directions: this site will be the follower one day, and asks itself in tests.
+remember_password() {
+  secret=$(
+    sed 's/[\\:]/\\&/g' <<SECRET
+$password
+SECRET
+  )
+  touch "$PGPASSFILE"
+  {
+    grep --fixed-strings --invert-match --regexp="$peer_host:$peer_port:*:$replication_user:" --regexp="$host:$port:*:$replication_user:" "$PGPASSFILE" || :
+    printf '%s:%s:*:%s:%s\n' "$peer_host" "$peer_port" "$replication_user" "$secret"
+    printf '%s:%s:*:%s:%s\n' "$host" "$port" "$replication_user" "$secret"
+  } >"$PGPASSFILE.new"
+  give_to_owner "$PGPASSFILE.new"
+  mv "$PGPASSFILE.new" "$PGPASSFILE"
+}
+
+# Debian starts clusters at boot by itself; after a power cut that would bring an old primary back writable.
+stay_down_at_boot() {
+  case $config in
+  /etc/postgresql/*) if [ -e "${config%/*}/start.conf" ]; then printf 'manual\n' >"${config%/*}/start.conf"; fi ;;
+  *) ;;
+  esac
+}
+
+# One managed block at the top of pg_hba.conf, where it wins over what follows.
+admit_pair() {
+  begin="# standby $name begin" finish="# standby $name end"
+  cp --preserve=all "$1" "$1.new"
+  {
+    printf '%s\n' "$begin"
+    for address in "$peer_host" "$host"; do
+      case $address in
+      *:*) address=$address/128 ;;
+      *[!0-9.]*) ;;
+      *) address=$address/32 ;;
+      esac
+      printf 'host replication %s %s scram-sha-256\nhost %s %s %s scram-sha-256\n' "$replication_user" "$address" "$database" "$replication_user" "$address"
+    done
+    printf '%s\n' "$finish"
+    sed "/^$begin\$/,/^$finish\$/d" "$1"
+  } >"$1.new"
+  if cmp --silent "$1" "$1.new"; then rm "$1.new"; else mv "$1.new" "$1"; fi
+}
+
+prepare_server() {
+  answer=$(
+    sql <<SQL
+select current_setting('hba_file');
+select case when pg_is_in_recovery() then 'standby' else 'primary' end;
+select format('alter system set %s = %s;', name, wanted) from (values
+  ('wal_level', 'replica', current_setting('wal_level') <> 'minimal'),
+  ('hot_standby', 'on', current_setting('hot_standby')::bool),
+  ('wal_log_hints', 'on', current_setting('wal_log_hints')::bool or current_setting('data_checksums')::bool),
+  ('max_wal_senders', '10', current_setting('max_wal_senders')::int >= 4),
+  ('max_replication_slots', '10', current_setting('max_replication_slots')::int >= 4)) as need(name, wanted, met) where not met;
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  rules=${answer%%
+*}
+  role='' unmet=''
+  while IFS= read -r line; do
+    case $line in
+    standby | primary) role=$line ;;
+    'alter system'*) unmet="$unmet $line" ;;
+    *) ;;
+    esac
+  done <<ANSWER
+$answer
+ANSWER
+  if [ -n "$unmet" ]; then refuse "settings here need a restart first:$unmet" "run these commands in psql, restart PostgreSQL, then run the update again"; fi
+  admit_pair "$rules"
+  set_parameters
+  if [ "$role" = primary ]; then make_role; fi
+}
+
+# The state folder is made known first: only a parameter the session knows can be stored.
+set_parameters() {
+  sql <<SQL
+set standby.state_directory = '$state';
+alter system set standby.state_directory = '$state';
+alter system set wal_retrieve_retry_interval = '100ms';
+alter system set max_slot_wal_keep_size = '$slot_keep';
+select pg_reload_conf() as reloaded \gset
+SQL
+}
+
+# The statement holds the password, so this session is kept out of every log and statistic.
+make_role() {
+  quoted=$(
+    sed "s/'/''/g" <<SECRET
+$password
+SECRET
+  )
+  secret_clause=''
+  if [ -n "$password" ]; then secret_clause="password '$quoted'"; fi
+  sql <<SQL || fault "the role, the function or the slot could not be made" "look at the lines above, then run the update again"
+set log_statement = none;
+set log_min_duration_statement = -1;
+set log_min_error_statement = panic;
+set pg_stat_statements.track_utility = off;
+set standard_conforming_strings = on;
+select not exists (select from pg_roles where rolname = '$replication_user') as absent \gset
+\if :absent
+create role "$replication_user" login replication;
+\endif
+alter role "$replication_user" login replication $secret_clause;
+create schema if not exists standby;
+create or replace function standby.answer(nonce text) returns text language sql security definer set search_path = pg_catalog as \$\$
+  select concat_ws(' ', left(nonce, 64), case when pg_is_in_recovery() then 'standby' else 'primary' end,
+    coalesce(substring(record from 'epoch=([0-9]+)'), '0'), coalesce(substring(record from ' to=([ab]) '), '-'))
+  from (select pg_read_file(current_setting('standby.state_directory') || '/record', 0, 200, true) as record) as site
+\$\$;
+revoke all on function standby.answer(text) from public;
+grant usage on schema standby to "$replication_user";
+grant execute on function standby.answer(text) to "$replication_user";
+select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
+  where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
+SQL
+}

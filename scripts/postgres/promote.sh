@@ -1,0 +1,183 @@
+#!/bin/sh
+# promote: make this site the primary, by the way that fits.
+#   permit   a standby with a permit of this epoch and run (the default)
+#   initial  it is the primary already; a write confirms it
+#   resume   the site that was left and never replaced: fenced or armed
+#   reboot   promoted in this epoch, then started again as standby
+#   check    says whether it is the primary; changes nothing
+# Danger: a promotion cannot be withdrawn. So the epoch is recorded as promoted, outside PGDATA, before it is asked for.
+
+main() {
+  read_input
+  if [ "$value" = check ]; then
+    confirm_primary
+    return 0
+  fi
+  take_lock
+  adopt
+  recall promoted
+  promoted_epoch=${recalled%% *} promoted_tli=${recalled##* }
+  case $value in
+  resume) resume ;;
+  initial) initial ;;
+  *) if [ "$promoted_epoch" = "$epoch" ]; then promote_on; else promote_with_permit; fi ;;
+  esac
+}
+
+confirm_primary() {
+  answer=$(
+    sql <<SQL
+select concat_ws(' ', case when pg_is_in_recovery() then 'standby' else 'primary' end,
+  case when not pg_is_in_recovery() then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
+  case when not pg_is_in_recovery() then pg_current_wal_lsn() end);
+SQL
+  ) || later "PostgreSQL does not answer here" "run the update again"
+  emit "$answer"
+}
+emit() { # ROLE TIMELINE LSN
+  read -r is tli lsn <<ANSWER
+$1
+ANSWER
+  if [ "$is" != primary ]; then later "the server here is a $is" "run the update again"; fi
+  fact role primary
+  fact timeline "$tli"
+  fact lsn "$lsn"
+}
+
+promote_with_permit() {
+  if ! postmaster; then later "PostgreSQL is not running here" "start it as standby and run the update again"; fi
+  recall permit
+  if [ -z "$recalled" ]; then refuse "no permit: verify has not proven anything in this run" "run the update again"; fi
+  IFS=, read -r permit_v permit_epoch permit_run permit_boot permit_until permit_tli <<PERMIT
+$recalled
+PERMIT
+  if [ "$permit_v" != v1 ] || [ "$permit_epoch" != "$epoch" ] || [ "$permit_run" != "$run" ]; then
+    refuse "the permit is of epoch $permit_epoch and run $permit_run, this is epoch $epoch and run $run" "run the update again"
+  fi
+  read -r boot </proc/sys/kernel/random/boot_id
+  now
+  if [ "$permit_boot" != "$boot" ] || [ "$permit_until" -lt $((now / 100)) ]; then refuse "the permit has expired" "run the update again, it verifies anew"; fi
+  : >"$state/permit"
+  checkpoint permit-consumed
+  # One sync of the folder makes both lasting: the permit's end and the promotion's record.
+  store promoted "$epoch $((permit_tli + 1))"
+  checkpoint promoted-stored
+  ask_promotion
+}
+
+# Recorded in this epoch: nobody can have taken the fence back since, revoke refuses. So it goes on, without a permit.
+promote_on() {
+  if postmaster && [ "$(
+    sql <<SQL
+select pg_is_in_recovery();
+SQL
+  )" = f ]; then
+    if [ -e "$data/standby.signal" ]; then remove_signal; fi
+    probe_write
+    return 0
+  fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  if [ "$own_tli" -ge "$promoted_tli" ]; then
+    # It was promoted and started again as a standby of itself: a second promotion would only fork once more.
+    start_as_primary
+    return 0
+  fi
+  if ! postmaster; then
+    place_signal
+    start_postgres
+  fi
+  ask_promotion
+}
+
+# One session. The nudge: a promotion asked for just after the primary stopped can wait a whole wal_retrieve_retry_interval.
+ask_promotion() {
+  answer=$(
+    sql <<SQL
+\set ON_ERROR_STOP off
+select clock_timestamp() as began, current_setting('synchronous_standby_names') <> '' as waits, pg_is_in_recovery() as recovering \gset
+\if :recovering
+select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
+  where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
+\if :waits
+alter system set synchronous_standby_names = '';
+select pg_reload_conf() as reloaded \gset
+\endif
+select pg_promote(false) as asked \gset
+\endif
+\set ON_ERROR_STOP on
+do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s'; looks int := 0;
+begin
+  while pg_is_in_recovery() and clock_timestamp() < give_up loop
+    perform pg_sleep(0.003);
+    looks := looks + 1;
+    if looks % 12 = 0 then perform pg_reload_conf(); end if;
+  end loop;
+end \$\$;
+select pg_is_in_recovery() as recovering \gset
+\if :recovering
+select 'standby';
+\else
+select round(1000 * extract(epoch from clock_timestamp() - :'began')) as took \gset
+$(probe_sql)
+select concat_ws(' ', 'primary', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn(), :took);
+\endif
+SQL
+  ) || later "the promotion was asked for, but PostgreSQL ended the session" "run the update again; it can only go forward"
+  if [ "$answer" = standby ]; then later "promotion asked for, not done after $((step_bound / 2)) s" "run the update again; it can only go forward"; fi
+  fact promote_ms "${answer##* }"
+  emit "${answer% *}"
+}
+
+# A write that waits for no standby and for no lock.
+probe_sql() {
+  printf '%s\n' "set statement_timeout = '10s';" 'begin;' 'set local synchronous_commit = local;' \
+    "select pg_logical_emit_message(true, 'standby', 'epoch $epoch') as probe \\gset" 'commit;'
+}
+probe_write() {
+  answer=$(
+    sql <<SQL
+$(probe_sql)
+select concat_ws(' ', 'primary', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int, pg_current_wal_lsn());
+SQL
+  ) || later "the primary does not take a write" "look at its log, then run the update again"
+  emit "$answer"
+}
+
+start_as_primary() {
+  if postmaster; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log, then run the update again"; fi
+  remove_signal
+  checkpoint signal-removed
+  start_postgres
+  probe_write
+}
+
+initial() {
+  if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
+  if [ -e "$data/standby.signal" ]; then refuse "standby.signal lies in $data" "name the other site as activeSite, or promote this one by hand first"; fi
+  probe_write
+  store promoted "$epoch $tli"
+}
+
+# The token goes first: from here on it is no longer true.
+resume() {
+  if [ -n "$peer_host" ] && answer=$(
+    peer_sql connect_timeout=2 <<SQL 2>/dev/null
+select pg_is_in_recovery();
+SQL
+  ) && [ "$answer" = f ]; then
+    refuse "site $peer answers as a writable primary at $peer_host:$peer_port" "set activeSite to $peer, or run the update again"
+  fi
+  if [ -e "$state/token" ]; then forget token; fi
+  checkpoint token-gone
+  if postmaster && [ "$(
+    sql <<SQL
+select pg_is_in_recovery();
+SQL
+  )" = f ]; then
+    remove_signal
+    probe_write
+  else
+    start_as_primary
+  fi
+  if [ "$to" = "$site" ]; then store promoted "$epoch $tli"; fi
+}

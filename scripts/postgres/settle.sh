@@ -1,0 +1,38 @@
+#!/bin/sh
+# settle: drop what is left over at this site and record the epoch as settled. A forgotten slot keeps WAL until the disk
+# is full, so the pair's own are dropped and foreign ones are named. value=yes: DNS is pending, nothing is recorded.
+
+main() {
+  read_input
+  take_lock
+  adopt
+  if ! postmaster; then later "PostgreSQL is not running here" "run the update again once it does"; fi
+  answer=$(
+    sql <<SQL
+select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \gset
+\echo :role
+checkpoint;
+select 'dropped', slot_name, pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_type = 'physical' and not active
+  and slot_name in ('standby_$site', case when :'role' = 'standby' then 'standby_$peer' end);
+select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer');
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  dropped='' leftover=''
+  for line in $answer; do
+    name_of=${line#*|}
+    case $line in
+    'dropped|'*) dropped="$dropped,${name_of%%|*}" ;;
+    'foreign|'*) leftover="$leftover,$name_of" ;;
+    *) ;;
+    esac
+  done
+  dropped=${dropped#,} leftover=${leftover#,}
+  fact dropped "${dropped:--}"
+  fact leftover "${leftover:--}"
+  if [ "$value" = yes ]; then later "DNS is pending, epoch $epoch stays open" "run the update again once DNS can be written"; fi
+  # The proof has served; a token must not outlive its transition.
+  rm -f "$state/token" "$state/permit"
+  checkpoint before-settled
+  store settled "$epoch"
+  fact settled "$epoch"
+}

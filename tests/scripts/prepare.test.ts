@@ -1,0 +1,111 @@
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { Client } from "pg";
+import { Pair, password } from "./harness";
+
+jest.setTimeout(120_000);
+
+let pair: Pair;
+
+beforeAll(async () => {
+  pair = await Pair.streaming();
+});
+afterAll(() => pair.close());
+
+const read = (...path: string[]) => readFileSync(join(pair.folder, ...path), "utf8");
+
+test("prepare may run again at either role and leaves the same files", async () => {
+  const files = () => [read("a/data/pg_hba.conf"), read("a/home/.pgpass")];
+  const before = files();
+  await pair.holds("a", "prepare", { value: "hash-a", password });
+  await pair.holds("b", "prepare", { value: "hash-b", password });
+  expect(files()).toEqual(before);
+  expect(read("a/data/pg_hba.conf").split("\n")[0]).toBe("# standby shop begin");
+});
+
+test("the password is in ~/.pgpass, 0600, and in no log, fact or talk", async () => {
+  expect(statSync(join(pair.folder, "b/home/.pgpass")).mode & 0o777).toBe(0o600);
+  const broken = await pair.verb("a", "prepare", {
+    value: "hash-a",
+    password,
+    replication_user: "x".repeat(200) + '"; select 1/0; --',
+  });
+  expect(broken.code).not.toBe(0);
+  const texts = [broken.stderr, JSON.stringify(broken.facts), read("a/postgres.log")];
+  const secrets = [password, password.replaceAll("'", "''"), password.slice(0, 5)];
+  for (const text of texts) for (const secret of secrets) expect(text).not.toContain(secret);
+});
+
+test("each site answers a nonce with what it is, to the replication user only", async () => {
+  for (const [site, role] of [
+    ["a", "primary"],
+    ["b", "standby"],
+  ] as const) {
+    const cluster = pair.site(site);
+    const login = { host: cluster.host, port: cluster.port, user: "standby_replicator", password };
+    const client = new Client({ ...login, database: "postgres" });
+    await client.connect();
+    const { rows } = await client.query("select standby.answer('n-1') as answer");
+    expect(rows).toEqual([{ answer: `n-1 ${role} 1 a` }]);
+    await expect(client.query("select pg_read_file('/etc/passwd')")).rejects.toThrow(/permission/);
+    await client.end();
+  }
+});
+
+test("settings that need a restart are refused with the commands to type", async () => {
+  const fresh = await Pair.create();
+  try {
+    await fresh.a.query("alter system set max_wal_senders = 2");
+    await fresh.a.query("alter system set wal_log_hints = off");
+    await fresh.a.stop();
+    await fresh.a.start();
+    const outcome = await fresh.verb("a", "prepare", { value: "h", password });
+    expect(outcome.code).toBe(77);
+    expect(outcome.stderr).toContain("alter system set max_wal_senders = 10;");
+    expect(outcome.stderr).toContain("alter system set wal_log_hints = on;");
+    expect((await fresh.observe("a"))["prepared"]).toBe("-");
+  } finally {
+    await fresh.close();
+  }
+});
+
+test("preflight proves the way back, and says when there is none", async () => {
+  const source = await pair.holds("a", "preflight", { value: "source" });
+  expect(source.facts).toMatchObject({ way_back: "yes" });
+  const target = { value: "target", value_lsn: source.facts["lsn"] ?? "" };
+  expect((await pair.holds("b", "preflight", target)).facts).toMatchObject({ way_back: "yes" });
+  const wrong = await pair.verb("a", "preflight", { value: "source", replication_user: "nobody" });
+  expect([wrong.code, wrong.stderr]).toEqual([
+    77,
+    expect.stringMatching(/cannot log in to site b/),
+  ]);
+});
+
+test("observe describes an empty site, a stopped one and its services", async () => {
+  const fresh = await Pair.create();
+  try {
+    expect(await fresh.observe("b")).toMatchObject({ role: "absent", programs: "15", run: "-" });
+    const lines = "web web 1\nservice_healthy=true\nservice=jobs worker 2\nservice_healthy=false";
+    const { facts } = await fresh.holds("a", "observe", { service: lines });
+    expect(facts).toMatchObject({ role: "primary", "service.web": "running" });
+    expect(facts["service.jobs"]).toBe("stopped");
+    await fresh.a.stop();
+    expect(await fresh.observe("a")).toMatchObject({ role: "down", control_state: "shut_down" });
+    await fresh.a.start();
+    await fresh.a.kill();
+    expect(await fresh.observe("a")).toMatchObject({
+      role: "down",
+      control_state: "in_production",
+    });
+  } finally {
+    await fresh.close();
+  }
+});
+
+test("an unknown key of a later version is ignored", async () => {
+  expect((await pair.holds("a", "check", { value: "promote", future_key: "$(id)" })).facts).toEqual(
+    {
+      role: "primary",
+    },
+  );
+});
