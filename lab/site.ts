@@ -1,0 +1,194 @@
+import { spawn } from "node:child_process";
+import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { SiteId } from "../plan/terms";
+import type { AppSettings } from "./app/settings";
+import type { InstalledApp } from "./app/install";
+import type { Cluster } from "./postgres/cluster";
+import { clusterOwner, ownedFolder } from "./postgres/programs";
+import { killUnder } from "./processes";
+
+/** A service as the shell commands that run at either site; `$HOME` is the site's own. */
+export interface LabService {
+  readonly name: string;
+  readonly kind: "web" | "worker";
+  readonly wave: number;
+  readonly start: string;
+  readonly stop: string;
+  readonly healthy: string;
+}
+
+/** What a command at a site did. */
+export interface SiteRun {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The lab's application: the job worker ends first, the web app starts after it. */
+export const LAB_SERVICES: readonly LabService[] = (
+  [
+    { name: "worker", kind: "worker", wave: 1 },
+    { name: "web", kind: "web", wave: 1 },
+  ] as const
+).map((service) => ({
+  ...service,
+  start: `"$HOME/service" start ${service.name}`,
+  stop: `"$HOME/service" stop ${service.name}`,
+  healthy: `"$HOME/service" healthy ${service.name}`,
+}));
+
+/** One site of the lab: a folder, a database, an application, and a door that can be shut. */
+export class LabSite {
+  readonly services = LAB_SERVICES;
+  /** Home folder of the user that everything at the site runs as. */
+  readonly home: string;
+  /** Executable that runs its arguments at the site, or exits 255 while the site is cut. */
+  readonly wrap: string;
+  readonly #cutMark: string;
+
+  constructor(
+    readonly id: SiteId,
+    readonly host: string,
+    readonly webPort: number,
+    readonly cluster: Cluster,
+    app: InstalledApp,
+  ) {
+    this.home = ownedFolder(join(this.dir, "home"));
+    this.wrap = join(dirname(this.dir), `enter-${id}`);
+    this.#cutMark = join(dirname(this.dir), `cut-${id}`);
+    this.#writeProgram(this.wrap, this.#wrapText());
+    this.#writeProgram(join(this.home, "service"), serviceText(this.home, app));
+    writeFileSync(join(this.home, "settings.json"), JSON.stringify(this.#settings()), {
+      mode: 0o644,
+    });
+  }
+
+  get dir(): string {
+    return this.cluster.dir;
+  }
+
+  /** Runs a program at the site, as the runner would over ssh. */
+  run(
+    command: readonly string[],
+    input = "",
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<SiteRun> {
+    return new Promise((resolve, reject) => {
+      const env = { ...process.env, ...environment };
+      const child = spawn(this.wrap, command, { cwd: "/", env, stdio: ["pipe", "pipe", "pipe"] });
+      let stdout = "";
+      let stderr = "";
+      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+      child.stdin.on("error", () => undefined).end(input);
+      child.on("error", reject);
+      child.on("close", (code) => {
+        resolve({ exitCode: code ?? 128, stdout, stderr });
+      });
+    });
+  }
+
+  /** Shuts the door: nothing new enters the site, what runs there goes on. */
+  cut(): void {
+    writeFileSync(this.#cutMark, "");
+  }
+
+  /** Opens the door again. */
+  mend(): void {
+    rmSync(this.#cutMark, { force: true });
+  }
+
+  /** The host dies: SIGKILL to the database, the application and every script at the site. */
+  async killAll(): Promise<void> {
+    await this.cluster.kill();
+    await killUnder(this.dir);
+  }
+
+  /**
+   * What the host does when power returns: the guard, if one is installed, and nothing else. It acts
+   * while the site is cut from the runner, too.
+   */
+  async boot(): Promise<SiteRun> {
+    const guard = join(this.cluster.stateDirectory, "guard");
+    if (!existsSync(guard)) return { exitCode: 0, stdout: "", stderr: "no guard is installed\n" };
+    return this.run([guard, "boot"], "", { STANDBY_LAB_INSIDE: "yes" });
+  }
+
+  /** Runs one of the application's own commands, as a person at the site would. */
+  service(verb: "start" | "stop" | "healthy", name: string): Promise<SiteRun> {
+    return this.run([join(this.home, "service"), verb, name]);
+  }
+
+  #settings(): AppSettings {
+    const { port, superuser, stateDirectory } = this.cluster;
+    return {
+      site: this.id,
+      host: this.host,
+      webPort: this.webPort,
+      database: { host: this.host, port, user: superuser, name: "postgres" },
+      maintenanceFile: join(stateDirectory, "maintenance"),
+    };
+  }
+
+  #writeProgram(path: string, text: string): void {
+    writeFileSync(path, text);
+    chmodSync(path, 0o755);
+  }
+
+  // A fresh login has none of the caller's PostgreSQL variables, and its own home. What the host does by
+  // itself (boot) does not come through the door.
+  #wrapText(): string {
+    const owner = clusterOwner();
+    const become =
+      owner === undefined
+        ? ""
+        : `setpriv --reuid=${owner.uid} --regid=${owner.gid} --clear-groups -- `;
+    return `#!/bin/sh
+# Enters site ${this.id} of the lab, as ssh would enter a host.
+if [ -e '${this.#cutMark}' ] && [ -z "\${STANDBY_LAB_INSIDE:-}" ]; then
+  echo 'site ${this.id}: not reached, the lab has cut it off' >&2
+  exit 255
+fi
+unset STANDBY_LAB_INSIDE PGHOST PGPORT PGUSER PGDATABASE PGPASSFILE PGDATA PGOPTIONS
+HOME='${this.home}' PATH='${this.cluster.bindir}':"$PATH"
+export HOME PATH
+cd "$HOME" || exit 255
+exec ${become}"$@"
+`;
+  }
+}
+
+// What systemctl is to a real site. A service counts as healthy once it has said so and while its
+// process is alive; a zombie has no command line and so counts as gone.
+function serviceText(home: string, app: InstalledApp): string {
+  return `#!/bin/sh
+# service start|stop|healthy web|worker
+set -eu
+cd '${home}'
+name=$2
+alive() { [ -s "$name.pid" ] && grep -qs '${home}/settings.json' "/proc/$(cat "$name.pid")/cmdline"; }
+case $1 in
+  start)
+    alive && exit 0
+    rm -f "$name.ready"
+    setsid '${app.node}' '${app.folder}'/"$name.js" '${home}/settings.json' "$name.ready" \\
+      </dev/null >>"$name.log" 2>&1 9>&- &
+    echo "$!" >"$name.pid"
+    ;;
+  stop)
+    alive || exit 0
+    pid=$(cat "$name.pid")
+    kill -TERM "$pid"
+    tries=0
+    while alive; do
+      tries=$((tries + 1))
+      if [ "$tries" -eq 200 ]; then kill -KILL "$pid"; fi
+      sleep 0.01
+    done
+    ;;
+  healthy) alive && [ -e "$name.ready" ] ;;
+  *) exit 64 ;;
+esac
+`;
+}

@@ -1,0 +1,18 @@
+import type { SiteId } from "../../plan/terms";
+
+/**
+ * A way to a site, as data. One file a kind. The text is POSIX sh and runs where pulumi runs.
+ * Errors travel as exit codes: 255 means that the site was not reached, which is unknown and never down.
+ */
+export interface Transport {
+  readonly kind: string;
+  /** Body of a shell function: runs the text in "$1" at the site, standard input attached. May use the folder "$work". */
+  readonly enter: (site: SiteId) => string;
+  /** What a person types before a command to run it at the site. */
+  readonly enterLine: string;
+}
+
+/** One single-quoted shell word. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
