@@ -1,0 +1,173 @@
+/**
+ * The files of one stack: its checkpoint, its config and its locks. Everything is 0600 in 0700
+ * folders, because secrets are in plain text, and is replaced atomically.
+ */
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { FileHandle, mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { hostname, userInfo } from "node:os";
+import * as path from "node:path";
+import { Checkpoint } from "./engine";
+
+/** A config value of a stack. */
+export interface ConfigValue {
+  readonly value: string;
+  readonly secret?: boolean;
+}
+
+/** Config by full key, such as `fixture:activeSite`. */
+export type Config = Readonly<Record<string, ConfigValue>>;
+
+/** Somebody else works on the stack; the message says who. */
+export class Locked extends Error {}
+
+export class Store {
+  readonly #checkpoint: string;
+  readonly #config: string;
+  readonly #locks: string;
+  #wanted: (() => string) | undefined;
+  #durable = false;
+  #writing: Promise<void> | undefined;
+
+  constructor(stateDir: string, project: string, stack: string) {
+    this.#checkpoint = path.join(stateDir, "stacks", project, `${stack}.json`);
+    this.#config = path.join(stateDir, "config", project, `${stack}.json`);
+    this.#locks = path.join(stateDir, "locks", "organization", project, stack);
+  }
+
+  async load(): Promise<Checkpoint | undefined> {
+    const text = await readIfThere(this.#checkpoint);
+    return text === undefined ? undefined : (JSON.parse(text) as Checkpoint);
+  }
+
+  /**
+   * Writes the checkpoint; resolves when a write that began after this call is done. Calls that come
+   * while one is being written share the next one, so parallel steps do not queue up.
+   *
+   * `durable` = it survives a power loss too. What is about to begin need not: only a crash of this
+   * process must leave its trace, and a write without a sync costs a tenth.
+   */
+  async save(content: () => Checkpoint, durable = true): Promise<void> {
+    this.#wanted = () => JSON.stringify(content());
+    this.#durable ||= durable;
+    while (this.#writing !== undefined) await this.#writing;
+    const make = this.#wanted;
+    if (make === undefined) return; // somebody else's write, begun after this call, has it
+    const sync = this.#durable;
+    [this.#wanted, this.#durable] = [undefined, false];
+    if (!sync) return replaceFileAtOnce(this.#checkpoint, make());
+    this.#writing = replaceFile(this.#checkpoint, make()).finally(
+      () => (this.#writing = undefined),
+    );
+    await this.#writing;
+  }
+
+  async config(): Promise<Config> {
+    const text = await readIfThere(this.#config);
+    return text === undefined ? {} : (JSON.parse(text) as Config);
+  }
+
+  async saveConfig(config: Config): Promise<void> {
+    await replaceFile(this.#config, JSON.stringify(config, undefined, 1));
+  }
+
+  /**
+   * Takes the stack's lock. Two that come at once both give up, as with the real file backend.
+   *
+   * @returns what gives it back
+   * @throws Locked naming the holder
+   */
+  async lock(): Promise<() => Promise<void>> {
+    const file = path.join(this.#locks, `${randomUUID()}.json`);
+    await this.#refuseIfHeld(file);
+    const holder = { pid: process.pid, user: userName(), host: hostname(), time: new Date() };
+    await replaceFile(file, JSON.stringify({ ...holder, time: holder.time.toISOString() }));
+    try {
+      await this.#refuseIfHeld(file);
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+    return () => rm(file, { force: true });
+  }
+
+  /** Removes every lock, whoever holds it. */
+  async breakLocks(): Promise<void> {
+    await rm(this.#locks, { recursive: true, force: true });
+  }
+
+  async #refuseIfHeld(own: string): Promise<void> {
+    const names = await readdir(this.#locks).catch(() => []);
+    const others = names.map((name) => path.join(this.#locks, name)).filter(isLock(own));
+    if (others.length === 0) return;
+    const lines = await Promise.all(others.map(describeLock));
+    throw new Locked(
+      `the stack is currently locked by ${others.length} lock(s). Either wait for the other ` +
+        "process(es) to end or delete the lock file with `pulumi cancel`.\n" +
+        lines.join("\n"),
+    );
+  }
+}
+
+function isLock(own: string): (file: string) => boolean {
+  return (file) => file !== own && file.endsWith(".json");
+}
+
+async function describeLock(file: string): Promise<string> {
+  const text = (await readIfThere(file)) ?? "{}";
+  const lock = JSON.parse(text) as { pid?: number; user?: string; host?: string; time?: string };
+  return `  file://${file}: created by ${lock.user}@${lock.host} (pid ${lock.pid}) at ${lock.time}`;
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return String(process.getuid?.() ?? "unknown"); // a user without an entry in passwd
+  }
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+// Without a sync; nothing else runs meanwhile, so it cannot overtake another write.
+function replaceFileAtOnce(file: string, content: string): void {
+  const temporary = `${file}.${process.pid}.tmp`;
+  mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(temporary, content, { mode: 0o600 });
+  renameSync(temporary, file);
+}
+
+async function replaceFile(file: string, content: string): Promise<void> {
+  const temporary = `${file}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
+  const handle = await create(temporary);
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+}
+
+async function create(file: string): Promise<FileHandle> {
+  try {
+    return await open(file, "wx", 0o600);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    return open(file, "wx", 0o600);
+  }
+}
+
+/** What the real engine puts into a checkpoint's head; the hash is over time and version. */
+export function manifestOf(version: string): { time: string; magic: string; version: string } {
+  const magic = createHash("sha256").update(version).digest("hex");
+  return { time: new Date().toISOString(), magic, version: `v${version}` };
+}
