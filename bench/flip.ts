@@ -1,0 +1,156 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { measure, refusalOf, warm, type MeasuredTransition } from "../lab/flip";
+import { packageRoot, Tour } from "../lab/tour";
+import { otherSite, type SiteId } from "../plan/terms";
+import { quantiles, type Quantiles } from "./statistics";
+
+/** What `bench -- flip` found. Milliseconds. */
+export interface FlipReport {
+  readonly engine: string;
+  readonly transport: "local";
+  readonly n: number;
+  readonly lost: number;
+  readonly databaseGapMs: Quantiles;
+  readonly publicGapMs: Quantiles;
+  /** Database gap of the bare script: the same stop, compare and promote without a proof, a lock or a plan. */
+  readonly floorMs: Quantiles;
+  readonly updateMs: Quantiles;
+  readonly stepsMs: Readonly<Record<string, Quantiles>>;
+  readonly peakRssMb: number;
+}
+
+/** Runs n pairs: one flip by the product, one by the floor script on a pair of its own, with the same clients. */
+export async function benchFlip(n: number): Promise<FlipReport> {
+  const product = await Tour.open();
+  const floor = await Tour.open();
+  try {
+    await begin(product);
+    await begin(floor);
+    const flips: MeasuredTransition[] = [];
+    const gaps: number[] = [];
+    for (let round = 0; round < n; round += 1) {
+      const from: SiteId = round % 2 === 0 ? "a" : "b";
+      flips.push(await productFlip(product, otherSite(from)));
+      gaps.push(await floorFlip(floor, from));
+      say(round + 1, n, flips.at(-1), gaps.at(-1));
+    }
+    return print(summary(`${product.engine.kind} ${product.engine.version}`, flips, gaps));
+  } finally {
+    await Promise.all([product.close(), floor.close()]);
+  }
+}
+
+async function begin(tour: Tour): Promise<void> {
+  const result = await tour.update({ activeSite: "a" });
+  if (result.exitCode !== 0) throw new Error(refusalOf(result));
+}
+
+async function productFlip(tour: Tour, to: SiteId): Promise<MeasuredTransition> {
+  const { result, measured } = await measure(tour, { activeSite: to });
+  if (measured === undefined) throw new Error(refusalOf(result));
+  return measured;
+}
+
+/** The bare script between the same clients; its drain, serve and DNS write are the lab's own commands. */
+async function floorFlip(tour: Tour, from: SiteId): Promise<number> {
+  const { lab } = tour;
+  const to = otherSite(from);
+  const [old, next] = [lab.sites[from], lab.sites[to]];
+  tour.startClients();
+  const { ledger } = tour.clients;
+  await warm(() => ledger.acked() > 200);
+  const beganAt = Date.now();
+  const conninfo = `host=${next.host} port=${next.cluster.port} user=standby_replication application_name=standby_${from}`;
+  const script = readFileSync(join(packageRoot(), "bench", "floor", "flip.sh"), "utf8");
+  const run = await old.run(
+    [
+      ...["env", `DRAIN=${services(tour, from, "stop")}`, `SERVE=${services(tour, to, "start")}`],
+      ...[
+        "sh",
+        "-s",
+        "--",
+        old.cluster.bindir,
+        old.cluster.dataDirectory,
+        next.cluster.dataDirectory,
+      ],
+      ...[old.cluster.socketDirectory, next.cluster.socketDirectory],
+      ...[String(old.cluster.port), String(next.cluster.port), `standby_${from}`, conninfo],
+    ],
+    script,
+  );
+  if (run.exitCode !== 0) throw new Error(`the floor script failed: ${run.stderr}`);
+  lab.cloudflare.setRecord(lab.zone, {
+    name: `active.${lab.zone}`,
+    type: "CNAME",
+    content: `site-${to}.${lab.zone}`,
+  });
+  const endedAt = Date.now();
+  const before = ledger.acked();
+  await warm(() => ledger.acked() > before + 200);
+  await tour.stopClients();
+  const gap = ledger.databaseGap(beganAt, endedAt);
+  if (gap === undefined) throw new Error("the floor's gap did not end");
+  return gap.ms;
+}
+
+function services(tour: Tour, site: SiteId, verb: "start" | "stop"): string {
+  const { home } = tour.lab.sites[site];
+  return ["worker", "web"].map((name) => `'${home}/service' ${verb} ${name}`).join("; ");
+}
+
+function summary(
+  engine: string,
+  flips: readonly MeasuredTransition[],
+  gaps: readonly number[],
+): FlipReport {
+  const defined = (values: readonly (number | undefined)[]) =>
+    values.filter((value) => value !== undefined);
+  const ids = [...new Set(flips.flatMap((flip) => flip.steps.map((step) => step.id)))];
+  const steps = ids.map((id) => {
+    const times = flips.flatMap((flip) =>
+      flip.steps.filter((step) => step.id === id).map((step) => step.ms),
+    );
+    return [id, quantiles(times)] as const;
+  });
+  return {
+    engine,
+    transport: "local",
+    n: flips.length,
+    lost: flips.reduce((sum, flip) => sum + flip.lost, 0),
+    databaseGapMs: quantiles(defined(flips.map((flip) => flip.databaseGapMs))),
+    publicGapMs: quantiles(defined(flips.map((flip) => flip.publicGapMs))),
+    floorMs: quantiles(gaps),
+    updateMs: quantiles(flips.map((flip) => flip.updateMs)),
+    stepsMs: Object.fromEntries(steps),
+    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
+  };
+}
+
+function say(
+  round: number,
+  n: number,
+  flip: MeasuredTransition | undefined,
+  floor: number | undefined,
+): void {
+  process.stdout.write(
+    `${round}/${n}: database gap ${flip?.databaseGapMs ?? "?"} ms, floor ${Math.round(floor ?? 0)} ms, public gap ${flip?.publicGapMs ?? "?"} ms, update ${flip?.updateMs ?? "?"} ms, lost ${flip?.lost ?? "?"}\n`,
+  );
+}
+
+function print(report: FlipReport): FlipReport {
+  const line = (name: string, of: Quantiles) =>
+    `${name.padEnd(16)} p50 ${String(of.p50).padStart(6)}  p95 ${String(of.p95).padStart(6)}  max ${String(of.max).padStart(6)} ms\n`;
+  process.stdout.write(
+    `\n${report.n} flips by ${report.engine}, beside ${report.n} by the bare script; ${report.lost} acknowledged writes lost\n` +
+      line("database gap", report.databaseGapMs) +
+      line("floor", report.floorMs) +
+      line("public gap", report.publicGapMs) +
+      line("whole update", report.updateMs) +
+      Object.entries(report.stepsMs)
+        .map(([id, of]) => line(`  ${id}`, of))
+        .join("") +
+      `peak memory of this process ${report.peakRssMb} MB\n`,
+  );
+  return report;
+}

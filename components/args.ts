@@ -1,0 +1,118 @@
+import type * as pulumi from "@pulumi/pulumi";
+import type { Transport } from "../sites/transports/transport";
+import type { CloudflareArgs } from "./dns/cloudflare";
+
+/** Arguments of {@link StandbyPair}. Only inputs marked as such may be outputs of other resources: the rest decides the plan. */
+export interface StandbyPairArgs {
+  /** The site that shall serve. Setting it and running `pulumi up` fails over; setting it back fails back. */
+  activeSite: string;
+  /** The two sites. They must differ in provider or region and in every address; use two providers. */
+  sites: { a: SiteArgs; b: SiteArgs };
+  /** The database that both sites hold. One engine for now. */
+  database: { postgres: PostgresArgs };
+  /** Services of the application, the same at both sites. @default none */
+  services?: readonly ServiceArgs[];
+  /** Commands that switch maintenance mode on and off at a site, besides the file `maintenance` in its state directory. @default none */
+  maintenance?: { on: string; off: string };
+  /** Names that clients use, and where they are kept. */
+  dns: { cloudflare: CloudflareArgs };
+  /** What the guard at each site may do by itself. */
+  guard?: GuardArgs;
+  /** Limits that refuse or end a step. */
+  limits?: LimitArgs;
+  /**
+   * Private key (Ed25519, PKCS #8 PEM) that signs the witness. Danger: who has it can forbid a site to start its database;
+   * keep it in secret config. Its public half goes to the sites.
+   */
+  witnessKey: pulumi.Input<string>;
+  /** Public halves of further witness keys that sites still trust, for a change of keys. @default none */
+  witnessKeys?: readonly { id: string; raw: string }[];
+  /**
+   * Epoch of the one failover that may promote although acknowledged writes may be left behind. Danger: those writes are
+   * on no serving site until the lost one returns. It names an epoch, so it never lingers. @default none
+   */
+  acceptLoss?: number | undefined;
+  /**
+   * Epoch of the one transition that may go on although nothing proves that the other site has stopped accepting writes.
+   * Danger: if it has not, two sites accept writes. @default none
+   */
+  acceptUnproven?: number | undefined;
+  /** Digest of the one plan that may run, as a preview prints it. @default any plan */
+  approvedPlan?: string | undefined;
+  /** `none`: do not dial the sites, show only the DNS part; for previews without keys. Updates then refuse. @default "ssh" */
+  observe?: "ssh" | "none";
+  /** False: pivot, witness, names and password may be deleted. For demos and for taking a pair down. @default true */
+  protect?: boolean;
+}
+
+/** One provider's place. */
+export interface SiteArgs {
+  /** Short name of the hosting provider, such as `hetzner`. */
+  provider: string;
+  /** Short name of the region or data centre. */
+  region: string;
+  /** Public addresses that clients reach; both sites need the same families. */
+  addresses: { v4: string; v6?: string };
+  /** How the machine that runs pulumi gets there. */
+  transport: Transport;
+  /** Folder for epoch, run, token and permit, outside the data directory, 0700. @default "/var/lib/standby/NAME" */
+  stateDirectory?: string;
+  /** What differs from `database.postgres` at this site. @default nothing */
+  postgres?: Partial<PostgresArgs>;
+}
+
+/** PostgreSQL. Every value may be overridden by a site. */
+export interface PostgresArgs {
+  /** PGDATA. Danger: it must not be a mount point itself; put it one level below. */
+  dataDirectory: string;
+  /** @default 5432 */
+  port?: number;
+  /** Address by which the other site's database and the clients reach this one. @default the site's v4 address */
+  host?: string;
+  /** Superuser of the database, reached by the socket without a password. @default "postgres" */
+  superuser?: string;
+  /** Role that the sites replicate by; created when missing. @default "standby_replication" */
+  replicationUser?: string;
+  /** Database that the verbs connect to. @default "postgres" */
+  database?: string;
+  /** Folder of the server's socket; never inside PGDATA. @default "/var/run/postgresql" */
+  socketDirectory?: string;
+  /** Folder of pg_ctl and its kin. @default found by the data's version */
+  binDirectory?: string;
+  /** postgresql.conf, where it is not in PGDATA (Debian: /etc/postgresql/15/main/postgresql.conf). @default in PGDATA */
+  configFile?: string;
+  /** Seconds a fast stop may take before it is taken back. @default 10 */
+  stopSeconds?: number;
+  /** Most WAL a slot may hold for an absent standby; beyond it the standby is seeded anew. @default "4GB" */
+  slotKeep?: string;
+}
+
+/** One service, as the commands a person would type at the site. Each must be safe to run twice. */
+export interface ServiceArgs {
+  /** Unique short name. */
+  name: string;
+  /** Workers stop first and start last in their wave. */
+  kind: "web" | "worker";
+  /** Services of one wave start together, after the wave before is healthy. @default 1 */
+  wave?: number;
+  start: string;
+  stop: string;
+  /** Exit code 0 while the service is healthy; not 0 when it is gone. */
+  healthy: string;
+}
+
+/** What the guard may do by itself. */
+export interface GuardArgs {
+  /** Seconds within which a guard that sees a veto has fenced its site. @default 30 */
+  bound?: number;
+  /** What keeps a running primary: `either` a lease or the witness, only a `lease`, or nothing stops it (`keep`). @default "either" */
+  isolation?: "either" | "lease" | "keep";
+}
+
+/** Limits that refuse or end a step. */
+export interface LimitArgs {
+  /** Bytes the standby may be behind before a switchover is refused. @default 16777216 */
+  lagBytes?: number;
+  /** Seconds one verb may take at a site. @default 60 */
+  stepSeconds?: number;
+}

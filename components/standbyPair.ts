@@ -1,0 +1,244 @@
+import { randomBytes } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random";
+import { firstZone, witnessName, type Desired } from "../plan/desired";
+import type { Observed } from "../plan/observed";
+import { hasTodo, plan as makePlan, type Plan } from "../plan/plan";
+import { checklist } from "../plan/render/checklist";
+import { preview, refusalText } from "../plan/render/preview";
+import type { Scripts } from "../plan/scripts";
+import { SITE_IDS, KINDS } from "../plan/terms";
+import { authoritativeServers, observePivots, observeWitness } from "../sites/nameServers";
+import { observeSites } from "../sites/observe";
+import { loadScripts } from "../sites/scripts";
+import { publicKeyOf, signWitness } from "../sites/witness";
+import type { StandbyPairArgs } from "./args";
+import { cloudflare, plainValue } from "./dns/cloudflare";
+import { guarded } from "./guarded";
+import { names } from "./names";
+import { Refusal } from "./refusal";
+import { Runbook } from "./runbook";
+import { wishOf } from "./wish";
+
+/** What the component knows once it has looked. */
+export interface StandbyPairData {
+  readonly plan: Plan;
+}
+
+/** Seconds that looking at both sites and at DNS may take before the update is refused. */
+const LOOK_SECONDS = 60;
+
+/**
+ * An application on two unrelated hosting providers, one serving, one standing by. `activeSite` names the site that shall
+ * serve: setting it to the other site and running `pulumi up` fails over, setting it back fails back.
+ *
+ * The program looks at both sites and at DNS first, makes one plan, and refuses with everything that is wrong before it
+ * registers anything. Each step of the plan is a resource; killed anywhere, the next update is the rest.
+ *
+ * @example
+ * new StandbyPair("shop", {
+ *   activeSite: config.require("activeSite"),
+ *   sites: {
+ *     a: { provider: "hetzner", region: "fsn1", addresses: { v4: "192.0.2.10" }, transport: ssh({ host: "192.0.2.10", user: "root", hostKeys }) },
+ *     b: { provider: "ovh", region: "gra", addresses: { v4: "198.51.100.20" }, transport: ssh({ host: "198.51.100.20", user: "root", hostKeys: others }) },
+ *   },
+ *   database: { postgres: { dataDirectory: "/var/lib/postgresql/15/main" } },
+ *   dns: { cloudflare: { zones: [{ zone: "example.com", zoneId, hostnames: ["www.example.com"] }] } },
+ *   witnessKey: config.requireSecret("witnessKey"),
+ * });
+ */
+export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
+  /** The site that serves after this update. */
+  declare public readonly activeSite: pulumi.Output<string>;
+  /** Number of the newest transition. */
+  declare public readonly epoch: pulumi.Output<number>;
+  /** What this update does: initial, switchover, failover, resume, rejoin or none. */
+  declare public readonly transition: pulumi.Output<string>;
+  /** EPOCH-HASH of the plan; `approvedPlan` takes it. */
+  declare public readonly planDigest: pulumi.Output<string>;
+  /** The plan as a Markdown checklist. */
+  declare public readonly checklist: pulumi.Output<string>;
+
+  /**
+   * @param name short lower-case name; names the resources and the sites' state folders
+   * @throws Refusal when an argument does not fit or the sites are in no state to do what is asked; then nothing changes
+   */
+  constructor(name: string, args: StandbyPairArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("standby:index:StandbyPair", name, hidden(args), opts);
+    // No class-field initialisers here: they would run after initialize() has begun.
+    const plan = pulumi.output(this.getData()).plan;
+    this.activeSite = plan.to;
+    this.epoch = plan.epoch;
+    this.transition = plan.transition;
+    this.planDigest = plan.digest;
+    this.checklist = pulumi.output(this.getData()).apply((data) => checklist(data.plan as Plan));
+    this.registerOutputs({
+      activeSite: this.activeSite,
+      epoch: this.epoch,
+      transition: this.transition,
+      planDigest: this.planDigest,
+      checklist: this.checklist,
+    });
+  }
+
+  /** Looks, plans, refuses or registers the children: all of it before the program may end. */
+  protected override async initialize(
+    inputs: pulumi.Inputs,
+    _opts: unknown,
+    name: string,
+  ): Promise<StandbyPairData> {
+    const { full: args } = inputs as HiddenArgs;
+    const scripts = loadScripts();
+    const looked = await guarded(`standby pair ${name}`, LOOK_SECONDS, () =>
+      look(name, args, scripts),
+    );
+    const { wish, seen, plan, key } = looked;
+    await say(this, plan, seen);
+    this.children(name, args, wish, plan, scripts, key, runId(seen));
+    return { plan };
+  }
+
+  private children(
+    name: string,
+    args: StandbyPairArgs,
+    wish: Desired,
+    plan: Plan,
+    scripts: Scripts,
+    key: string,
+    run: string,
+  ): void {
+    const protect = args.protect ?? true;
+    const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
+    const password = new RandomPassword(
+      `${name}-password`,
+      { length: 32 },
+      { parent: this, protect },
+    );
+    const runbook = new Runbook(
+      name,
+      {
+        wish,
+        plan,
+        scripts,
+        run,
+        dns,
+        sign: (content) => signed(key, wish, content),
+        password: password.result,
+        after: [password],
+        protect,
+      },
+      { parent: this },
+    );
+    names(name, wish, dns, { parent: this, protect, dependsOn: pivots(runbook, plan) });
+  }
+}
+
+/** Names are made after the pivots they point to, so that nobody caches their absence. */
+function pivots(runbook: Runbook, plan: Plan): pulumi.Resource[] {
+  return runbook.steps.filter((_, index) => plan.steps[index]?.phase === "announce");
+}
+
+/** The engine stores and compares what super() gets; the rest rides along unseen. */
+interface HiddenArgs {
+  readonly activeSite: string;
+  readonly full: StandbyPairArgs;
+}
+
+function hidden(args: StandbyPairArgs): HiddenArgs {
+  const shown = { activeSite: args.activeSite };
+  Object.defineProperty(shown, "full", { value: args, enumerable: false });
+  return shown as HiddenArgs;
+}
+
+interface Looked {
+  readonly wish: Desired;
+  readonly seen: Observed;
+  readonly plan: Plan;
+  readonly key: string;
+}
+
+async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Promise<Looked> {
+  const key = await plainValue(args.witnessKey);
+  const zone = args.dns.cloudflare.zones[0]?.zone ?? "";
+  const servers = args.dns.cloudflare.servers ?? (await authoritativeServers(zone));
+  const wish = wishOf(name, args, servers, publicKeyOf(key));
+  const seen = await observe(wish, args, scripts);
+  const plan = makePlan(wish, seen, scripts);
+  const refusals = [...plan.refusals, ...notObserved(wish)];
+  if (refusals.length > 0) throw new Refusal(refusalText({ ...plan, refusals }));
+  return { wish, seen, plan, key };
+}
+
+/** Danger: an unobserved pair may be shown, never changed. */
+function notObserved(wish: Desired): Plan["refusals"] {
+  return wish.observe === "none" && !pulumi.runtime.isDryRun()
+    ? [
+        {
+          code: "not-observed",
+          what: 'observe: "none" is for previews only; this is an update',
+          hint: 'run it where the sites can be reached, with observe "ssh".',
+        },
+      ]
+    : [];
+}
+
+async function observe(wish: Desired, args: StandbyPairArgs, scripts: Scripts): Promise<Observed> {
+  const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
+  const [sites, witness, pivotsSeen, writable] = await Promise.all([
+    observeSites(wish, scripts),
+    observeWitness(wish),
+    observePivots(wish),
+    dns.writable(),
+  ]);
+  return {
+    sites,
+    dns: {
+      witness,
+      pivots: pivotsSeen,
+      writable: writable.ok,
+      ...(writable.ok ? {} : { why: writable.why }),
+    },
+  };
+}
+
+/** One line for machines, one block for people. `preview --json` carries both as diagnostics. */
+async function say(parent: StandbyPair, plan: Plan, seen: Observed): Promise<void> {
+  await pulumi.log.info(preview(plan, seen), parent);
+  const states = Object.fromEntries(plan.steps.map((step) => [step.id, step.state]));
+  const { transition, epoch, from, to, digest, warnings } = plan;
+  await pulumi.log.info(
+    `standby-plan ${JSON.stringify({ transition, epoch, from, to, digest, states, warnings, seen })}`,
+    parent,
+  );
+  if (!hasTodo(plan)) return;
+  for (const warning of warnings) await pulumi.log.warn(warning, parent);
+}
+
+/** N-RANDOM, N one above the highest that any reached site stored: of two runners at most one goes on. */
+function runId(seen: Observed): string {
+  const numbers = SITE_IDS.map((site) => {
+    const facts = seen.sites[site];
+    return facts.reach === "up" ? Number(facts.run?.split("-")[0] ?? 0) : 0;
+  });
+  return `${Math.max(0, ...numbers) + 1}-${randomBytes(4).toString("hex")}`;
+}
+
+function signed(key: string, wish: Desired, content: string): string {
+  const field = (id: string) => new RegExp(`(?:^| )${id}=([^ ]*)`).exec(content)?.[1] ?? "";
+  const [from, to] = [field("from"), field("to")].map((text) =>
+    SITE_IDS.find((site) => site === text),
+  );
+  const kind = KINDS.find((known) => known === field("kind"));
+  if (from === undefined || to === undefined || kind === undefined) {
+    throw new Refusal(`witness content is not of this version: ${content}`);
+  }
+  return signWitness(key, {
+    v: 1,
+    zone: firstZone(wish),
+    name: witnessName(wish),
+    epoch: Number(field("epoch")),
+    from,
+    to,
+    kind,
+  });
+}
