@@ -2,39 +2,58 @@
 # runner: carries the parts of one step to their sites, one after the other. Runs where pulumi runs.
 # stdin of main: facts, key=value, one a line. stdout: the facts of the parts. stderr: talk for people.
 # The step's own text defines site_lib, verb_*, enter_a, enter_b and main; see commandOf in plan/render/command.ts.
+# Every process costs a millisecond or two of an outage, so what the shell can do itself it does.
+# shellcheck disable=SC2154 # d: the folder that the create line made
 set -u
 umask 077
-work=$(mktemp -d) || exit 75
-trap 'rm -rf "$work"' EXIT
-result=0
+work=${d:-}
+if [ -z "$work" ]; then
+  work=$(mktemp -d) || exit 75
+  trap 'rm -rf "$work"' EXIT
+fi
+result=0 facts=''
 
-# Facts are checked on the way in: no line can end the here-document they travel in.
+# Adds a line to the facts if it is one. No value can end the here-document that it travels in.
+add_fact() {
+  case ${1%%=*} in '' | "$1" | [!a-z]* | *[!A-Za-z0-9_.-]*) return 1 ;; *) ;; esac
+  facts="$facts$1
+"
+}
+
 take_facts() {
-  grep -E '^[a-z][a-z0-9_.]*=[^[:cntrl:]]*$' >"$work/facts" || true
+  while IFS= read -r line; do
+    case $line in *[[:cntrl:]]*) ;; *) add_fact "$line" || : ;; esac
+  done
 }
 
 # What runs at the site. Output goes to files: no pipe of the connection reaches a verb or a server it starts.
 # shellcheck disable=SC2016 # expanded at the site
-site_shell='umask 077; d=$(mktemp -d) || exit 75; timeout -k 2 "$b" sh -s >"$d/o" 2>"$d/e"; r=$?; cat "$d/o"; cat "$d/e" >&2; rm -rf "$d"; exit "$r"'
+site_shell='umask 077; d=$(mktemp -d) || exit 75; timeout -k 2 "$b" sh -s >"$d/o" 2>"$d/e"; r=$?; test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"'
 
 # part SITE VERB BOUND [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another name.
+# The input comes after the facts: a fact never replaces what the plan says.
 part() {
-  place=$1 verb=$2 bound=$3
+  place=$1 verb=$2 bound=$3 input=''
   shift 3
-  cat >"$work/input"
-  for pair in "$@"; do
-    sed -n "s/^${pair#*=}=/${pair%%=*}=/p" "$work/facts" | tail -n 1 >>"$work/input"
+  while IFS= read -r line; do
+    input="$input$line
+"
   done
+  for pair in "$@"; do input="${pair%%=*}=$(newest "${pair#*=}")
+$input"; done
   {
     site_lib
     "verb_$verb"
-    printf "\nmain <<'STANDBY_INPUT'\n"
-    cat "$work/input" "$work/facts"
-    printf 'STANDBY_INPUT\n'
+    printf "\nmain <<'STANDBY_INPUT'\n%s%sSTANDBY_INPUT\n" "$facts" "$input"
   } | "enter_$place" "b=$bound; $site_shell" >"$work/out" 2>"$work/err"
   result=$?
-  cat "$work/err" >&2
-  grep -E '^[a-z][a-z0-9_.]*=[A-Za-z0-9._:/=,+-]*$' "$work/out" | tee -a "$work/facts"
+  if [ -s "$work/err" ]; then cat "$work/err" >&2; fi
+  while IFS= read -r line; do
+    case ${line#*=} in
+    *[!A-Za-z0-9._:/=,+-]*) ;;
+    *) if add_fact "$line"; then printf '%s\n' "$line"; fi ;;
+    esac
+  done <"$work/out"
   case $result in
   0 | 75 | 77) ;;
   255) talk "site $place: not reached; what it did is unknown" "mend the way to site $place, then run pulumi up again: it looks again before it acts." ;;
@@ -42,6 +61,17 @@ part() {
   *) talk "site $place: $verb failed with status $result" "read the lines above, then run pulumi up again." ;;
   esac
   return "$result"
+}
+
+# The newest fact of this name.
+newest() {
+  found=''
+  while IFS= read -r line; do
+    case $line in "$1="*) found=${line#*=} ;; *) ;; esac
+  done <<FACTS
+$facts
+FACTS
+  printf '%s' "$found"
 }
 
 talk() {

@@ -25,10 +25,10 @@ export function commandOf(step: Step, wish: Desired, scripts: Scripts, mode: Mod
 
 function createLine(bound: number): string {
   return [
-    "umask 077; d=$(mktemp -d) || exit 75;",
+    "umask 077; d=$(mktemp -d) || exit 75; export d;",
     `{ cat; printf "\\nmain <<'STANDBY_FACTS'\\nrun=%s\\ndigest=%s\\n%s\\n%s\\nSTANDBY_FACTS\\n" "$RUN" "$DIGEST" "$FACTS" "$SECRET"; }`,
     `| timeout -k 5 ${bound} sh -s >"$d/o" 2>"$d/e"; r=$?;`,
-    'cat "$d/o"; cat "$d/e" >&2; rm -rf "$d"; exit "$r"',
+    'test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"',
   ].join(" ");
 }
 
