@@ -72,6 +72,7 @@ put_in_place() {
   if [ -e "$data" ]; then rmdir "$data" || refuse "$data cannot be replaced (a mount point?)" "mount one level higher and name a folder below it as dataDirectory"; fi
   mv "$data.seed" "$data"
   sync "${data%/*}"
+  # shellcheck disable=SC2034 # lib.sh compares it with the folder that a postmaster works in
   data_path=$(cd -P "$data" && pwd)
 }
 

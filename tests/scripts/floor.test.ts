@@ -37,5 +37,4 @@ test("the floor script moves the primary there and back without losing a row", a
   expect(Number(back.get("gap"))).toBeGreaterThan(0);
   expect(await pair.a.query("select count(*)::int as n from ledger")).toEqual([{ n: 1000 }]);
   expect(await pair.writers()).toBe(1);
-  console.log([...there], [...back]);
 });
