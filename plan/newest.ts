@@ -64,6 +64,14 @@ export function newestRecord(
 
 const spell = (record: EpochRecord) => `${record.kind} ${record.from} to ${record.to}`;
 
+/** The number of the next transition: above all that is known of, so that no mark of an older one can be taken for its own. */
+export function nextEpoch(seen: Observed, newest: EpochRecord | undefined): number {
+  const marks = SITE_IDS.map((site) => factsOf(seen.sites[site])).flatMap((facts) =>
+    facts === undefined ? [] : [facts.promoted, facts.settled],
+  );
+  return 1 + Math.max(newest?.epoch ?? 0, ...marks);
+}
+
 /** The highest epoch that any site recorded as settled. */
 export function settled(seen: Observed): number {
   return Math.max(0, ...SITE_IDS.map((site) => factsOf(seen.sites[site])?.settled ?? 0));

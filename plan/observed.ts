@@ -20,11 +20,19 @@ const count = text.transform((value, context) => {
   context.addIssue({ code: "custom", message: `not a number: ${value}` });
   return z.NEVER;
 });
-const maybe = <const T extends readonly [string, ...string[]]>(values: T) =>
+// The file holds "EPOCH TIMELINE"; a fact's spaces are underscores. Danger: junk must not read as "never promoted".
+const promotion = text.transform((value, context) => {
+  if (value === undefined) return 0;
+  const epoch = /^([0-9]+)(_[0-9]*)?$/.exec(value)?.[1];
+  if (epoch !== undefined) return Number(epoch);
+  context.addIssue({ code: "custom", message: `not an epoch and a timeline: ${value}` });
+  return z.NEVER;
+});
+const maybe = <const T extends string>(values: readonly T[]) =>
   text.transform((value, context) => {
     if (value === undefined) return undefined;
     const known = values.find((candidate) => candidate === value);
-    if (known !== undefined) return known as T[number];
+    if (known !== undefined) return known;
     context.addIssue({ code: "custom", message: `not one of ${values.join(", ")}: ${value}` });
     return z.NEVER;
   });
@@ -55,7 +63,7 @@ const siteFactsSchema = z
     record_to: maybe(SITE_IDS),
     record_kind: maybe(KINDS),
     settled: count,
-    promoted: text,
+    promoted: promotion,
     run: text,
     prepared: text,
     maintenance: flag,
@@ -66,6 +74,17 @@ const siteFactsSchema = z
     async_overrides: count,
     leftovers: text,
     prepared_transactions: count,
+  })
+  .superRefine((facts, context) => {
+    const { record_epoch: epoch, record_from: from, record_to: to, record_kind: kind } = facts;
+    const known = [epoch, from, to, kind].filter((one) => one !== undefined).length;
+    // Danger: a record that cannot be read must not pass for no record at all.
+    if (known === 0 || (known === 4 && from !== to)) return;
+    context.addIssue({
+      code: "custom",
+      path: ["record"],
+      message: `not a whole record: epoch=${epoch} from=${from} to=${to} kind=${kind}`,
+    });
   })
   .transform((facts) => ({
     role: facts.role,
@@ -88,8 +107,7 @@ const siteFactsSchema = z
     foreignSenders: facts.foreign_senders ?? 0,
     record: recordOf(facts),
     settled: facts.settled ?? 0,
-    // The file holds "EPOCH TIMELINE"; a fact's spaces are underscores.
-    promoted: Number(facts.promoted?.split("_")[0] ?? 0),
+    promoted: facts.promoted,
     run: facts.run,
     prepared: facts.prepared,
     maintenance: facts.maintenance,

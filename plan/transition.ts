@@ -1,5 +1,13 @@
 import type { Desired } from "./desired";
-import { canHandOver, newestRecord, promotedIn, replaced, settled, writable } from "./newest";
+import {
+  canHandOver,
+  newestRecord,
+  nextEpoch,
+  promotedIn,
+  replaced,
+  settled,
+  writable,
+} from "./newest";
 import type { Observed, SiteFacts } from "./observed";
 import {
   emptySite,
@@ -54,7 +62,8 @@ function undecided(wish: Desired, refusals: readonly Refusal[]): Decision {
 function firstTime(wish: Desired, seen: Observed): Decision {
   const to = wish.activeSite;
   const from = otherSite(to);
-  const base = { transition: "initial", epoch: 1, from, to, kind: "initial", fresh: true } as const;
+  const epoch = nextEpoch(seen, undefined);
+  const base = { transition: "initial", epoch, from, to, kind: "initial", fresh: true } as const;
   const here = seen.sites[to];
   const { witness } = seen.dns;
   if (here.reach === "unknown") {
@@ -93,7 +102,7 @@ function carryOn(wish: Desired, seen: Observed, newest: EpochRecord, open: boole
   }
   const fitting = fits(seen, newest, open);
   if (fitting === kind && open && !promoted) return same(kind, unfit(wish, seen, newest));
-  const anew = { epoch: epoch + 1, from, to, kind: fitting };
+  const anew = { epoch: nextEpoch(seen, newest), from, to, kind: fitting };
   return { ...anew, transition: fitting, fresh: true, refusals: unfit(wish, seen, anew) };
 }
 
@@ -133,7 +142,7 @@ function unfit(wish: Desired, seen: Observed, record: EpochRecord): readonly Ref
 function turn(wish: Desired, seen: Observed, newest: EpochRecord, open: boolean): Decision {
   const to = wish.activeSite;
   const from = otherSite(to);
-  const epoch = newest.epoch + 1;
+  const epoch = nextEpoch(seen, newest);
   const here = seen.sites[to];
   const turned = (kind: Kind, refusals?: readonly Refusal[]): Decision => {
     const record = { epoch, from, to, kind };

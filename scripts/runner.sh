@@ -11,18 +11,21 @@ if [ -z "$work" ]; then
   work=$(mktemp -d) || exit 75
   trap 'rm -rf "$work"' EXIT
 fi
-result=0 facts=''
+result=0 facts='' given=''
 
-# Adds a line to the facts if it is one. No value can end the here-document that it travels in.
-add_fact() {
-  case ${1%%=*} in '' | "$1" | [!a-z]* | *[!A-Za-z0-9_.-]*) return 1 ;; *) ;; esac
-  facts="$facts$1
-"
+# A line key=value: none such can end the here-document that it travels in.
+is_fact() {
+  case ${1%%=*} in '' | "$1" | [!a-z]* | *[!A-Za-z0-9_.-]*) return 1 ;; *) return 0 ;; esac
 }
 
+# What the step was given: run id, digest, facts of earlier steps, the password.
 take_facts() {
   while IFS= read -r line; do
-    case $line in *[[:cntrl:]]*) ;; *) add_fact "$line" || : ;; esac
+    case $line in
+    *[[:cntrl:]]*) ;;
+    *) if is_fact "$line"; then given="$given$line
+"; fi ;;
+    esac
   done
 }
 
@@ -31,7 +34,7 @@ take_facts() {
 site_shell='umask 077; d=$(mktemp -d) || exit 75; timeout -k 2 "$b" sh -s >"$d/o" 2>"$d/e"; r=$?; test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"'
 
 # part SITE VERB BOUND [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another name.
-# The input comes after the facts: a fact never replaces what the plan says.
+# What the run was given and the input come last: what a site says replaces neither.
 part() {
   place=$1 verb=$2 bound=$3 input=''
   shift 3
@@ -44,14 +47,18 @@ $input"; done
   {
     site_lib
     "verb_$verb"
-    printf "\nmain <<'STANDBY_INPUT'\n%s%sSTANDBY_INPUT\n" "$facts" "$input"
+    printf "\nmain <<'STANDBY_INPUT'\n%s%s%sSTANDBY_INPUT\n" "$facts" "$given" "$input"
   } | "enter_$place" "b=$bound; $site_shell" >"$work/out" 2>"$work/err"
   result=$?
   if [ -s "$work/err" ]; then cat "$work/err" >&2; fi
   while IFS= read -r line; do
     case ${line#*=} in
     *[!A-Za-z0-9._:/=,+-]*) ;;
-    *) if add_fact "$line"; then printf '%s\n' "$line"; fi ;;
+    *) if is_fact "$line"; then
+      printf '%s\n' "$line"
+      facts="$facts$line
+"
+    fi ;;
     esac
   done <"$work/out"
   case $result in
@@ -69,7 +76,7 @@ newest() {
   while IFS= read -r line; do
     case $line in "$1="*) found=${line#*=} ;; *) ;; esac
   done <<FACTS
-$facts
+$given$facts
 FACTS
   printf '%s' "$found"
 }

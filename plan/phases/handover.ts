@@ -72,12 +72,17 @@ function isOneOf(context: Context, ...kinds: readonly string[]): boolean {
 }
 
 function fenceParts(context: Context): readonly Part[] {
-  const { from, wish } = context;
+  const { from, to, wish } = context;
   const lines = epochLines(context);
   const bound = wish.sites[from].database.stopSeconds * 2 + 20;
   switch (context.decision.transition) {
     case "switchover":
-      return [part(context, from, "postgres/fence", { value: "stop", ...lines }, { bound })];
+      // Danger: this run's id must be stored at the target before anything stops, also when drain is done already:
+      // with it there, no permit of an older run can be used any more, so a fence that is taken back stays alone.
+      return [
+        part(context, to, "site/maintenance", { value: "on", ...lines }),
+        part(context, from, "postgres/fence", { value: "stop", ...lines }, { bound }),
+      ];
     case "failover":
       return [part(context, from, "postgres/fence", { value: "dead", ...lines }, { bound })];
     case "resume":

@@ -180,68 +180,64 @@ function liveWitness(seen: Observed): string {
   }
 }
 
+function witnessRecord(context: Context): Draft {
+  const { seen, decision, wish } = context;
+  const known = seen.dns.witness.status !== "unknown";
+  const written =
+    seen.dns.witness.status === "valid" && seen.dns.witness.record.epoch === decision.epoch;
+  return {
+    step: {
+      id: "witness",
+      phase: "witness",
+      title: `announce epoch ${decision.epoch} in the witness record`,
+      why: "From now on no guard lets a second primary start, whatever happens to this run.",
+      undo: "none: epochs only grow; the next transition writes the next one",
+      bound: 60,
+      needs: [],
+      act: {
+        kind: "record",
+        zone: firstZone(wish),
+        name: witnessName(wish),
+        type: "TXT",
+        content: witnessText(context),
+        live: liveWitness(seen),
+      },
+      check: [],
+    },
+    has: true,
+    effect: written,
+    proves: true,
+    own: known,
+    fleeting: !known,
+    waiting: seen.dns.writable
+      ? undefined
+      : `DNS pending: ${seen.dns.why ?? "records cannot be written now"}`,
+  };
+}
+
+function witnessSeen(context: Context): Draft {
+  const { seen, from, to } = context;
+  const lines = { value: "seen", ...witnessLines(context), ...epochLines(context) };
+  return {
+    step: runStep({
+      id: "seen",
+      phase: "witness",
+      title: "wait until the sites see the new witness",
+      why: "A guard can only obey what it sees.",
+      undo: "nothing to take back: it only reads",
+      parts: [
+        part(context, to, "site/witness", lines),
+        part(context, from, "site/witness", lines, { optional: true }),
+      ],
+    }),
+    has: true,
+    effect: false,
+    fleeting: true,
+    waiting: seen.dns.writable ? undefined : "DNS pending",
+  };
+}
+
 export const witness: Phase = {
   id: "witness",
-  steps: (context) => {
-    const { seen, decision, wish } = context;
-    const known = seen.dns.witness.status !== "unknown";
-    const written =
-      seen.dns.witness.status === "valid" && seen.dns.witness.record.epoch === decision.epoch;
-    const record: Draft = {
-      step: {
-        id: "witness",
-        phase: "witness",
-        title: `announce epoch ${decision.epoch} in the witness record`,
-        why: "From now on no guard lets a second primary start, whatever happens to this run.",
-        undo: "none: epochs only grow; the next transition writes the next one",
-        bound: 60,
-        needs: [],
-        act: {
-          kind: "record",
-          zone: firstZone(wish),
-          name: witnessName(wish),
-          type: "TXT",
-          content: witnessText(context),
-          live: liveWitness(seen),
-        },
-        check: [],
-      },
-      has: true,
-      effect: written,
-      proves: true,
-      own: known,
-      fleeting: !known,
-      waiting: seen.dns.writable
-        ? undefined
-        : `DNS pending: ${seen.dns.why ?? "records cannot be written now"}`,
-    };
-    const seenStep: Draft = {
-      step: runStep({
-        id: "seen",
-        phase: "witness",
-        title: "wait until the sites see the new witness",
-        why: "A guard can only obey what it sees.",
-        undo: "nothing to take back: it only reads",
-        parts: [
-          part(context, context.to, "site/witness", {
-            value: "seen",
-            ...witnessLines(context),
-            ...epochLines(context),
-          }),
-          part(
-            context,
-            context.from,
-            "site/witness",
-            { value: "seen", ...witnessLines(context), ...epochLines(context) },
-            { optional: true },
-          ),
-        ],
-      }),
-      has: true,
-      effect: false,
-      fleeting: true,
-      waiting: seen.dns.writable ? undefined : "DNS pending",
-    };
-    return [record, seenStep];
-  },
+  steps: (context) => [witnessRecord(context), witnessSeen(context)],
 };

@@ -153,6 +153,10 @@ function whyWaiting(context: Context): string | undefined {
   if (left.reach !== "up") {
     return `site ${from} is away (${left.why}); the pair runs without a standby. When it is back: pulumi up`;
   }
+  const [mine, theirs] = [left.systemIdentifier, factsOf(here)?.systemIdentifier];
+  if (mine !== undefined && theirs !== undefined && mine !== theirs) {
+    return `site ${from} holds a database of something else (system identifier ${mine}, not ${theirs}); move ${wish.sites[from].database.dataDirectory} aside, then: pulumi up`;
+  }
   const apart = diverged(left, factsOf(here));
   if (apart === undefined) return undefined;
   return `site ${from} has diverged: ${apart}. It stays fenced and its data is untouched. Keep ${wish.sites[from].database.dataDirectory} as it is: the writes that only it holds must be exported before it is made a standby again`;
@@ -200,7 +204,9 @@ export const settle: Phase = {
   steps: (context) => {
     const { to, from, left, decision, here } = context;
     const standbyAway = !reached(left) || whyWaiting(context) !== undefined;
-    const done = [here, ...(standbyAway ? [] : [left])].every(
+    // At rest the epoch is settled already; what may be missing is the returned site's own note.
+    const atRest = decision.transition === "none" || decision.transition === "rejoin";
+    const done = [...(atRest ? [] : [here]), ...(standbyAway ? [] : [left])].every(
       (site) => site.reach === "up" && site.settled >= decision.epoch,
     );
     const pending = context.seen.dns.writable ? "no" : "yes";

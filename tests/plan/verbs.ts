@@ -118,7 +118,7 @@ const rejoin: Verb = (world, part) => {
   const here = world[part.site];
   const other = world[otherSite(part.site)];
   if (isWritable(here)) return refused(world);
-  if (here.role === "absent" || other.role !== "primary") return later(world);
+  if (here.role === "absent" || !isWritable(other)) return later(world);
   const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
   if (here.diverged) return later(change(world, part.site, { ...standby, upstream: false }));
   const follows = { upstream: true, stalled: false, behind: false };

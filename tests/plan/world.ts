@@ -190,11 +190,15 @@ export function keyOf(world: World): string {
   return [siteKey(a), siteKey(b), spell(witness), JSON.stringify(dns)].join("|");
 }
 
-/** The same world with the letters exchanged. */
-export function swapped(world: World): World {
+/** The same world with the letters exchanged. What prepare leaves is each site's own: `mates` pairs the two hashes. */
+export function swapped(world: World, mates: Readonly<Record<string, string>>): World {
   const turn = (record: EpochRecord | undefined) =>
     record && { ...record, from: otherSite(record.from), to: otherSite(record.to) };
-  const site = (one: SiteWorld): SiteWorld => ({ ...one, record: turn(one.record) });
+  const site = (one: SiteWorld): SiteWorld => ({
+    ...one,
+    record: turn(one.record),
+    prepared: one.prepared && (mates[one.prepared] ?? one.prepared),
+  });
   return {
     ...world,
     a: site(world.b),
