@@ -23,7 +23,7 @@ export interface FlipReport {
 /** Runs n pairs: one flip by the product, one by the floor script on a pair of its own, with the same clients. */
 export async function benchFlip(n: number): Promise<FlipReport> {
   const product = await Tour.open();
-  const floor = await Tour.open();
+  const floor = await Tour.open({ guards: false });
   try {
     await begin(product);
     await begin(floor);

@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { benchFlip } from "./flip";
+import { benchSafety } from "./safety";
 
 /** `npm run bench -- NAME`: figures are ratios of one run on one machine; never compare two runs. */
 
@@ -23,6 +24,27 @@ program
       writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
     }
     if (report.lost > 0) process.exitCode = 1;
+  });
+
+program
+  .command("safety")
+  .description("what two sites do when one is lost: overlap, loss, bounds")
+  .option("--part <name...>", "only these parts (guard)")
+  .option("--n <n>", "how many runs of each, instead of the part's own number")
+  .option("--json <file>", "write the figures there too")
+  .action(async (options: { part?: string[]; n?: string; json?: string }) => {
+    const n = options.n === undefined ? undefined : Number(options.n);
+    if (n !== undefined && (!Number.isInteger(n) || n < 1)) {
+      throw new Error(`--n: ${String(options.n)}: a whole number from 1 on is needed`);
+    }
+    const { figures, broken } = await benchSafety(options.part ?? [], n);
+    const text = `${JSON.stringify(figures, null, 2)}\n`;
+    process.stdout.write(text);
+    if (options.json !== undefined) writeFileSync(options.json, text);
+    if (broken.length > 0) {
+      process.stderr.write(`a promise is broken: ${broken.join(", ")}\n`);
+      process.exitCode = 1;
+    }
   });
 
 program.parseAsync().catch((error: unknown) => {

@@ -103,10 +103,21 @@ export interface ServiceArgs {
 
 /** What the guard may do by itself. */
 export interface GuardArgs {
-  /** Seconds within which a guard that sees a veto has fenced its site. @default 30 */
+  /**
+   * Seconds within which a guard that must has fenced its site. An update waits this long for a site it cannot reach.
+   * At least `after` + `poll` + 4; what is left over goes to PostgreSQL's own stop. @default 30
+   */
   bound?: number;
-  /** What keeps a running primary: `either` a lease or the witness, only a `lease`, or nothing stops it (`keep`). @default "either" */
+  /**
+   * What keeps a running primary: `either` a lease or a witness that names it; only a `lease` (Danger: the standby's
+   * absence then stops the primary; it is the one mode in which a supervised guard is a proof); or `keep`, nothing
+   * stops it but a veto. @default "either"
+   */
   isolation?: "either" | "lease" | "keep";
+  /** Seconds without what keeps it after which a primary counts as cut off and is fenced; the life of a lease. @default 12 */
+  after?: number;
+  /** Seconds between two polls of a guard. Each asks one name server and the other site. @default 2 */
+  poll?: number;
 }
 
 /** Limits that refuse or end a step. */

@@ -1,5 +1,5 @@
-import { spawn } from "node:child_process";
-import { chmodSync, existsSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, type ChildProcess } from "node:child_process";
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SiteId } from "../plan/terms";
 import type { AppSettings } from "./app/settings";
@@ -46,6 +46,7 @@ export class LabSite {
   /** Executable that runs its arguments at the site, or exits 255 while the site is cut. */
   readonly wrap: string;
   readonly #cutMark: string;
+  #keeper: ChildProcess | undefined;
 
   constructor(
     readonly id: SiteId,
@@ -99,6 +100,27 @@ export class LabSite {
     rmSync(this.#cutMark, { force: true });
   }
 
+  /**
+   * From now on the guard runs here as a plain process, as soon as it is installed, and again whenever it ends.
+   * Nothing watches over it as a service manager would, and so it reports `supervised=no`.
+   */
+  keepGuard(): void {
+    if (this.#keeper !== undefined) return;
+    const program = ["sh", "-c", KEEP_GUARD, "sh", join(this.cluster.stateDirectory, "guard")];
+    this.#keeper = spawn(this.wrap, program, {
+      ...{ cwd: this.home, detached: true, stdio: "ignore" },
+      env: { ...process.env, STANDBY_LAB_INSIDE: "yes" },
+    });
+    this.#keeper.on("error", () => undefined);
+    this.#keeper.unref();
+  }
+
+  /** What the running guard has said. */
+  guardLog(): string {
+    const file = join(this.home, "guard.log");
+    return existsSync(file) ? readFileSync(file, "utf8") : "";
+  }
+
   /** The host dies: SIGKILL to the database, the application and every script at the site. */
   async killAll(): Promise<void> {
     await this.cluster.kill();
@@ -112,7 +134,12 @@ export class LabSite {
   async boot(): Promise<SiteRun> {
     const guard = join(this.cluster.stateDirectory, "guard");
     if (!existsSync(guard)) return { exitCode: 0, stdout: "", stderr: "no guard is installed\n" };
-    return this.run([guard, "boot"], "", { STANDBY_LAB_INSIDE: "yes" });
+    const booted = await this.run([guard, "boot"], "", { STANDBY_LAB_INSIDE: "yes" });
+    if (this.#keeper !== undefined) {
+      this.#keeper = undefined;
+      this.keepGuard();
+    }
+    return booted;
   }
 
   /** Runs one of the application's own commands, as a person at the site would. */
@@ -158,6 +185,14 @@ exec ${become}"$@"
 `;
   }
 }
+
+// A host's service manager, as far as the guard is concerned.
+const KEEP_GUARD = `
+while :; do
+  if [ -x "$1" ]; then "$1" run >>"$HOME/guard.log" 2>&1; fi
+  sleep 0.3
+done
+`;
 
 // What systemctl is to a real site. A service counts as healthy once it has said so and while its
 // process is alive; a zombie has no command line and so counts as gone.

@@ -21,9 +21,13 @@ export class Tour {
     readonly engine: Engine,
   ) {}
 
-  /** Builds two sites and a stack whose config names site a. */
-  static async open(): Promise<Tour> {
+  /**
+   * Builds two sites and a stack whose config names site a. `guards: false` is for those who promote by hand:
+   * a guard ends what the witness does not name.
+   */
+  static async open({ guards = true } = {}): Promise<Tour> {
     const lab = await startLab();
+    if (guards) for (const site of [lab.a, lab.b]) site.keepGuard();
     const engine = await openEngine({
       projectDir: join(packageRoot(), "stacks", "demo"),
       stack: "demo",

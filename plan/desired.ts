@@ -26,6 +26,9 @@ const hostname = z
 const seconds = z.number().positive().max(86_400);
 const port = z.number().int().min(1).max(65_535);
 
+/** Seconds of a guard's bound that are not its settings': two rounds of questions (3) and the shortest stop (1). */
+const GUARD_REST = 4;
+
 /** PostgreSQL at one site. */
 export const postgresSchema = z.strictObject({
   dataDirectory: path,
@@ -95,6 +98,12 @@ export const desiredSchema = z
       .strictObject({
         bound: seconds.default(30),
         isolation: z.enum(["either", "lease", "keep"]).default("either"),
+        after: seconds.min(1).default(12),
+        poll: seconds.min(0.2).max(60).default(2),
+      })
+      .refine(({ bound, after, poll }) => bound >= after + poll + GUARD_REST, {
+        path: ["bound"],
+        message: `must be at least guard.after + guard.poll + ${GUARD_REST} s, for asking and for the stop`,
       })
       .prefault({}),
     limits: z

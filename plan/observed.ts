@@ -69,6 +69,9 @@ const siteFactsSchema = z
     maintenance: flag,
     guard: text,
     guard_running: text,
+    guard_supervised: flag,
+    guard_isolation: text,
+    peer_guard: text,
     obeyed: count,
     quarantine: flag,
     async_overrides: count,
@@ -113,12 +116,37 @@ const siteFactsSchema = z
     maintenance: facts.maintenance,
     guard: facts.guard,
     guardRunning: facts.guard_running === "yes",
+    guardSupervised: facts.guard_supervised,
+    guardIsolation: facts.guard_isolation,
+    peerGuard: peerGuardOf(facts.peer_guard),
     obeyed: facts.obeyed ?? 0,
     quarantine: facts.quarantine,
     asyncOverrides: facts.async_overrides ?? 0,
     leftovers: facts.leftovers?.split(",") ?? [],
     preparedTransactions: facts.prepared_transactions ?? 0,
   }));
+
+/** What the other site's guard last said of itself while that site was the primary of `epoch`. */
+export interface PeerGuard {
+  readonly epoch: number;
+  readonly supervised: boolean;
+  readonly isolation: string;
+  /** It has held a lease since its site became the primary, so it fences that site when it holds none. */
+  readonly armed: boolean;
+  /** Milliseconds in which it has done so. */
+  readonly bound: number;
+}
+
+// "EPOCH SUPERVISED/ISOLATION/ARMED/BOUND"; a fact's spaces are underscores.
+function peerGuardOf(fact: string | undefined): PeerGuard | undefined {
+  const match = /^(\d+)_(yes|no)\/([a-z]+)\/(yes|no)\/(\d+)$/.exec(fact ?? "");
+  if (match === null) return undefined;
+  const [, epoch, supervised, isolation = "", armed, bound] = match;
+  return {
+    ...{ epoch: Number(epoch), supervised: supervised === "yes", isolation },
+    ...{ armed: armed === "yes", bound: Number(bound) },
+  };
+}
 
 function recordOf(facts: {
   record_epoch?: number | undefined;

@@ -1,11 +1,11 @@
-import { settings } from "./render/command";
-import { contextOf, type Context, type Draft, type StateOf } from "./phases/context";
+import { services, settings } from "./render/command";
+import { contextOf, guardLine, type Context, type Draft, type StateOf } from "./phases/context";
 import { phases } from "./phases/index";
 import { digestOf, preparedHash } from "./digest";
 import type { Desired } from "./desired";
 import type { Observed } from "./observed";
 import { refusalsOf, warningsOf } from "./preconditions/index";
-import { scriptText, type Scripts } from "./scripts";
+import { GUARD_PARTS, scriptText, type Scripts } from "./scripts";
 import type { Refusal, Step } from "./step";
 import { transition, type Decision } from "./transition";
 import type { SiteId, Transition } from "./terms";
@@ -59,14 +59,16 @@ export function hasTodo(plan: Pick<Plan, "steps">): boolean {
 }
 
 function preparedHashes(wish: Desired, scripts: Scripts): Readonly<Record<SiteId, string>> {
-  const texts = ["postgres/prepare", "site/install", "site/guard"].map((name) =>
+  const texts = ["postgres/prepare", "site/install", ...GUARD_PARTS].map((name) =>
     scriptText(scripts, name),
   );
-  const dns = {
+  const told = {
+    ...guardLine(wish),
+    services: services(wish).join("\n"),
     servers: wish.dns.servers.join(" "),
     keys: wish.witnessKeys.map((key) => key.id).join(" "),
   };
-  const hash = (site: SiteId) => preparedHash({ ...settings(site, wish), ...dns }, texts);
+  const hash = (site: SiteId) => preparedHash({ ...settings(site, wish), ...told }, texts);
   return { a: hash("a"), b: hash("b") };
 }
 

@@ -10,3 +10,12 @@ export function scriptText(scripts: Scripts, name: string): string {
   if (text === undefined) throw new Error(`scripts/${name}.sh is missing from this installation`);
   return text;
 }
+
+/** What the guard is made of, in this order. A change of any of them makes another guard. */
+export const GUARD_PARTS = [
+  "lib",
+  "site/query",
+  "site/guard",
+  "site/watch",
+  "site/fencing",
+] as const;

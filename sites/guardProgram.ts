@@ -1,16 +1,16 @@
 import { createHash } from "node:crypto";
-import { scriptText, type Scripts } from "../plan/scripts";
+import { GUARD_PARTS, scriptText, type Scripts } from "../plan/scripts";
 
 /**
  * Scripts that are made of several files. The guard is installed at a site as one program, so that a
- * host that boots needs nothing but its own disk: lib.sh, what asks the witness, and the guard itself.
+ * host that boots needs nothing but its own disk: lib.sh, what asks the witness, and the guard's own parts.
  */
 
 const END = "STANDBY_GUARD";
 
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
-  const parts = ["lib", "site/query", "site/guard"].map((name) => body(scripts, name));
+  const parts = GUARD_PARTS.map((name) => body(scripts, name));
   return `#!/bin/sh\n${parts.join("\n")}\nguard_main "$@"\n`;
 }
 
@@ -19,14 +19,21 @@ export function guardHash(scripts: Scripts): string {
   return createHash("sha256").update(guardProgram(scripts)).digest("hex");
 }
 
-/** The same scripts, with those that need others put together: `site/witness` and `site/install`. */
+/**
+ * The same scripts, with those that need others put together: what asks the witness stands in front of `site/witness`
+ * and `postgres/observe`, the whole guard in front of `site/install`. What is put together already stays as it is.
+ */
 export function composeScripts(scripts: Scripts): Scripts {
+  const install = scriptText(scripts, "site/install");
+  if (install.includes(END)) return scripts;
   const program = guardProgram(scripts);
   if (program.split("\n").includes(END)) throw new Error(`a line of the guard is ${END}`);
+  const asking = (name: string) => `${scriptText(scripts, "site/query")}\n${body(scripts, name)}`;
   return {
     ...scripts,
-    "site/witness": `${scriptText(scripts, "site/query")}\n${body(scripts, "site/witness")}`,
-    "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${scriptText(scripts, "site/install")}`,
+    "postgres/observe": asking("postgres/observe"),
+    "site/witness": asking("site/witness"),
+    "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
   };
 }
 

@@ -109,6 +109,13 @@ export function witnessLines(context: Context): Record<string, string> {
   };
 }
 
+/** The running guard's own line: poll, after and bound in milliseconds, and the isolation mode. */
+export function guardLine(wish: Desired): Record<string, string> {
+  const { poll, after, bound, isolation } = wish.guard;
+  const times = [poll, after, bound].map((seconds) => Math.round(seconds * 1000));
+  return { guard: `${times.join(" ")} ${isolation}` };
+}
+
 /** A step whose bound is the sum of its parts' and a margin for the way there. */
 export function runStep(
   step: Pick<Step, "id" | "phase" | "title" | "why" | "undo"> & {

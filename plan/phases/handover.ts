@@ -98,7 +98,8 @@ export const fence: Phase = {
   id: "fence",
   steps: (context) => {
     const { wish, left, decision } = context;
-    // A site that cannot be asked is given the time its guard is allowed to take; that is an assumption, not a proof.
+    // A site that cannot be asked is given the time its guard is allowed to take. Whether that proves anything is judged
+    // before the plan runs (plan/preconditions/lease.ts).
     const away = isOneOf(context, "failover", "resume") && !reached(left);
     return [
       {

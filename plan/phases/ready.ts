@@ -4,6 +4,7 @@ import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed } from "../observed";
 import {
   epochLines,
+  guardLine,
   part,
   reachedFacts,
   runStep,
@@ -58,7 +59,13 @@ function prepareParts(context: Context, site: SiteId) {
   const optional = ["failover", "resume"].includes(context.decision.transition);
   const more = optional ? { dial, optional } : { dial };
   return [
-    part(context, site, "site/install", witnessLines(context), more),
+    part(
+      context,
+      site,
+      "site/install",
+      { ...witnessLines(context), ...guardLine(context.wish) },
+      more,
+    ),
     part(
       context,
       site,

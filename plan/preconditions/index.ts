@@ -3,6 +3,7 @@ import { pivotName, siteName } from "../desired";
 import type { SiteFacts } from "../observed";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
+import { leaseProves } from "./lease";
 import type { Refusal, Step } from "../step";
 import { SITE_IDS, type SiteId } from "../terms";
 
@@ -84,6 +85,10 @@ function beforeHandOver(context: Context): boolean {
   );
 }
 
+function unreachedText({ from, wish }: Context, why: string): string {
+  return `site ${from} was not reached (${why}): nothing proves that it has stopped accepting writes; that is assumed after ${wish.guard.bound} s, the bound of its guard`;
+}
+
 /** A failover promotes without proof, so a person says so, for this epoch only. */
 function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[] {
   const { wish, decision, from, left } = context;
@@ -92,7 +97,9 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
   const { epoch } = decision;
   const needs = [
     ...(wish.acceptLoss === epoch ? [] : ["acceptLoss"]),
-    ...(left.reach === "up" || wish.acceptUnproven === epoch ? [] : ["acceptUnproven"]),
+    ...(left.reach === "up" || leaseProves(context) || wish.acceptUnproven === epoch
+      ? []
+      : ["acceptUnproven"]),
   ];
   if (needs.length === 0) return [];
   const stale = [wish.acceptLoss, wish.acceptUnproven].some(
@@ -104,7 +111,7 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
       what: [
         left.reach === "up"
           ? `site ${from} answers, but its database does not serve (${left.role})`
-          : `site ${from} was not reached (${left.why}): nothing proves that it has stopped accepting writes`,
+          : unreachedText(context, left.why),
         `promoting site ${decision.to} may leave acknowledged writes behind at site ${from} (epoch ${epoch})`,
         ...(stale ? ["what config accepts now names another epoch"] : []),
       ].join("; "),
@@ -141,7 +148,10 @@ function records(context: Context, acts: boolean): readonly Refusal[] {
   const unwritten =
     seen.dns.witness.status !== "valid" || seen.dns.witness.record.epoch !== decision.epoch;
   const mayGoOn =
-    context.promoted || fenced(context.left) || wish.acceptUnproven === decision.epoch;
+    context.promoted ||
+    fenced(context.left) ||
+    leaseProves(context) ||
+    wish.acceptUnproven === decision.epoch;
   return [
     ...(acts ? drift(context) : []),
     ...fits(

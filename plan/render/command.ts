@@ -137,12 +137,11 @@ function inputLines(part: Part, wish: Desired, mode: Mode): readonly string[] {
   })
     .filter(([, value]) => value !== "")
     .map(([key, value]) => `${key}=${value}`)
-    .concat(
-      part.verb.startsWith("site/services") || part.verb === "postgres/observe"
-        ? services(wish)
-        : [],
-    );
+    .concat(KNOWS_SERVICES.has(part.verb) ? services(wish) : []);
 }
+
+// The guard stops them by itself, so its configuration has them too.
+const KNOWS_SERVICES = new Set(["site/services", "site/install", "postgres/observe"]);
 
 /** What a site is told about itself and its peer, whatever the verb. */
 export function settings(site: SiteId, wish: Desired): Readonly<Record<string, string>> {
@@ -172,7 +171,8 @@ export function settings(site: SiteId, wish: Desired): Readonly<Record<string, s
   };
 }
 
-function services(wish: Desired): readonly string[] {
+/** What a site is told about the application's services, in their order. */
+export function services(wish: Desired): readonly string[] {
   return wish.services.flatMap((service) => [
     `service=${service.name} ${service.kind} ${service.wave}`,
     `service_start=${service.start}`,

@@ -57,17 +57,17 @@ observe_state() {
     recall "$file"
     fact "$file" "${recalled:--}"
   done
-  maintenance=off guard=- guard_running=no
+  maintenance=off guard=-
   if [ -e "$state/maintenance" ]; then maintenance=on; fi
   if [ -r "$state/guard" ]; then
     guard=$(sha256sum "$state/guard")
     guard=${guard%% *}
-    recall guard.pid
-    if [ -n "$recalled" ] && is_alive "$recalled"; then guard_running=yes; fi
   fi
   fact maintenance "$maintenance"
   fact guard "$guard"
-  fact guard_running "$guard_running"
+  guard_facts
+  recall peer_guard
+  fact peer_guard "${recalled:--}"
 }
 
 observe_services() {

@@ -135,8 +135,11 @@ alter role "$replication_user" login replication $secret_clause;
 create schema if not exists standby;
 create or replace function standby.answer(nonce text) returns text language sql security definer set search_path = pg_catalog as \$\$
   select concat_ws(' ', left(nonce, 64), case when pg_is_in_recovery() then 'standby' else 'primary' end,
-    coalesce(substring(record from 'epoch=([0-9]+)'), '0'), coalesce(substring(record from ' to=([ab]) '), '-'))
-  from (select pg_read_file(current_setting('standby.state_directory') || '/record', 0, 200, true) as record) as site
+    coalesce(substring(record from 'epoch=([0-9]+)'), '0'), coalesce(substring(record from ' to=([ab]) '), '-'),
+    coalesce((select array_to_string(word[4:7], '/') from string_to_array(translate(live, E'\\n', ''), ' ') as word
+      where clock_timestamp() - (pg_stat_file(folder || '/guard.live', true)).modification < word[7]::int * interval '1 ms'), '-'))
+  from (select folder, pg_read_file(folder || '/record', 0, 200, true) as record, pg_read_file(folder || '/guard.live', 0, 200, true) as live
+    from current_setting('standby.state_directory') as folder) as site
 \$\$;
 revoke all on function standby.answer(text) from public;
 grant usage on schema standby to "$replication_user";

@@ -17,7 +17,12 @@ SQL
   printf '%s unfence by %s, record %s\n' "$(date --utc --iso-8601=seconds)" "$(id -un)" "${recalled:-none}" >>"$state/log/unfence"
   sync "$state/log/unfence"
   rm -f "$state/token" "$state/permit"
-  sync "$state"
+  # The running guard lets this site be until an epoch beyond all that is known here.
+  known=${recalled#epoch=}
+  known=${known%% *}
+  recall obeyed
+  if [ "${recalled:-0}" -gt "${known:-0}" ]; then known=$recalled; fi
+  store unfenced "${known:-0}"
   if postmaster; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
   remove_signal
   start_postgres

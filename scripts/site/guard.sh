@@ -1,7 +1,9 @@
 #!/bin/sh
 # guard: the only starter of PostgreSQL at a site. It obeys the witness and only ever takes writability away.
-# Installed as one file (lib.sh, query.sh, this, a call) by the verb install; reads guard.conf beside itself.
+# Installed as one file (lib.sh, query.sh, this, watch.sh, a call) by the verb install; reads guard.conf beside itself.
 #   guard boot    what the host runs at power on, instead of starting PostgreSQL
+#   guard run     watches for as long as the host runs: see watch.sh
+#   guard halt    ends PostgreSQL; for a service manager that has lost the running guard
 #   guard status  facts, changes nothing
 # Danger: a rebooted or cut-off site may see an old record that is validly signed. So standby.signal is placed
 # before anything is asked, and only three things together take it away again: this site was the primary, a
@@ -12,8 +14,10 @@ guard_main() {
   read_input <"${0%/*}/guard.conf"
   case ${1:-} in
   boot) guard_boot ;;
+  run) guard_run ;;
+  halt) guard_halt ;;
   status) guard_status ;;
-  *) fault "usage: guard boot|status" "see the first lines of $0" ;;
+  *) fault "usage: guard boot|run|halt|status" "see the first lines of $0" ;;
   esac
 }
 
@@ -111,7 +115,8 @@ peer_says() {
   answer=$(printf "select standby.answer('%s');\n" "$nonce" | peer_sql 2>/dev/null) || answer=''
   reason='the peer does not answer'
   if [ -n "$answer" ]; then reason="the peer says '${answer#* }' and not 'standby $look_epoch $site'"; fi
-  [ "$answer" = "$nonce standby $look_epoch $site" ]
+  # What follows is the peer's guard's own account.
+  case $answer in "$nonce standby $look_epoch $site" | "$nonce standby $look_epoch $site "*) return 0 ;; *) return 1 ;; esac
 }
 
 # A standby of this pair that merely rebooted goes on following; whoever was a primary follows nobody until the
@@ -133,11 +138,3 @@ quarantine_settings() {
 }
 
 is_blank() { [ "$(grep "^$1 *=" "$data/postgresql.auto.conf" | tail -n 1)" = "$1 = ''" ]; }
-
-guard_status() {
-  fact guard boot-only
-  recall obeyed
-  fact obeyed "${recalled:--}"
-  if postmaster; then fact postgresql running; else fact postgresql down; fi
-  if [ -e "$data/standby.signal" ]; then fact signal yes; else fact signal no; fi
-}

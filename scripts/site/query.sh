@@ -10,7 +10,7 @@
 witness_ask() {
   ask_port=53
   case $1 in *'#'*) ask_port=${1##*#} ;; *) ;; esac
-  timeout -k 1 2 dig +norecurse +tcp +time=1 +tries=1 +noall +comments +answer \
+  timeout -k 1 "${ask_bound:-2}" dig +norecurse +tcp +time=1 +tries=1 +noall +comments +answer \
     "@${1%#*}" -p "$ask_port" "$witness_name" TXT </dev/null 2>/dev/null | witness_parse
 }
 
@@ -72,6 +72,11 @@ witness_valid() {
   done
   w_problem="signed by unknown key $w_key"
   [ -n "$w_raw" ] || return 1
+  # Verified before, by the same key: the signature need not be computed again at each poll.
+  if [ "${w_verified:-}" = "$w_raw $1" ]; then
+    w_problem=''
+    return 0
+  fi
   printf '%s\n%s%s\n%s\n' '-----BEGIN PUBLIC KEY-----' 'MCowBQYDK2VwAyEA' "$w_raw" \
     '-----END PUBLIC KEY-----' >"$2/key"
   printf 'v=1 zone=%s name=%s epoch=%s from=%s to=%s kind=%s key=%s' \
@@ -81,7 +86,7 @@ witness_valid() {
   openssl base64 -d -A -in "$2/signature64" -out "$2/signature" </dev/null 2>/dev/null || return 1
   timeout -k 1 5 openssl pkeyutl -verify -rawin -pubin -inkey "$2/key" -sigfile "$2/signature" \
     -in "$2/text" </dev/null >/dev/null 2>&1 || return 1
-  w_problem=''
+  w_problem='' w_verified="$w_raw $1"
 }
 
 # witness_look FLOOR: asks every server at once. Sets look_of (servers), look_answers (those that gave
@@ -94,7 +99,7 @@ witness_look() {
     look_of=$((look_of + 1))
     witness_ask "$each" >"$look_folder/$look_of" &
   done
-  wait
+  wait || :
   look_known='' look_at=0
   for look_server in $servers; do
     look_at=$((look_at + 1))
@@ -129,4 +134,28 @@ witness_judge() {
       look_state=doubt
     fi
   fi
+}
+
+# look_at_guard: what the running guard says of itself. A guard that is stopped or gone shows an old heartbeat, and
+# whatever it once said of itself no longer counts.
+look_at_guard() {
+  live_pid='' live_boot='' live_at=0 live_supervised=no live_isolation=- live_armed=no live_bound=0
+  if [ -r "$state/guard.live" ]; then
+    read -r live_pid live_boot live_at live_supervised live_isolation live_armed live_bound <"$state/guard.live" || :
+  fi
+  guard_running=no
+  read -r live_now </proc/sys/kernel/random/boot_id
+  now
+  if [ "$live_boot" = "$live_now" ] && [ $(((now - live_at) * 10)) -lt "$live_bound" ] && is_alive "$live_pid"; then
+    guard_running=yes
+  else
+    live_supervised=no live_armed=no
+  fi
+}
+guard_facts() {
+  look_at_guard
+  fact guard_running "$guard_running"
+  fact guard_supervised "$live_supervised"
+  fact guard_isolation "$live_isolation"
+  fact guard_armed "$live_armed"
 }

@@ -62,7 +62,7 @@ const pair = new StandbyPair("shop", {
       servers: lab.servers,
     },
   },
-  guard: { bound: 5 },
+  guard: { bound: 8, after: 3, poll: 1 },
   witnessKey: config.requireSecret("witnessKey"),
   acceptLoss: config.getNumber("acceptLoss"),
   acceptUnproven: config.getNumber("acceptUnproven"),

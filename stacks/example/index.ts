@@ -77,7 +77,8 @@ const shop = new StandbyPair("shop", {
     },
   },
 
-  guard: { bound: 30, isolation: "either" },
+  // A site that is cut off fences itself within 30 s (docs/safety.md says what that proves).
+  guard: { bound: 30, isolation: "either", after: 12, poll: 2 },
   limits: { lagBytes: 16 * 1024 * 1024, stepSeconds: 60 },
 
   // Ed25519, PEM; only its public half goes to the sites.

@@ -5,11 +5,12 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { composeScripts, guardProgram } from "../../sites/guardProgram";
+import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
 
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
-const NO_VERBS = new Set(["lib", "runner", "site/query", "site/guard"]);
+const NO_VERBS = new Set<string>(["runner", ...GUARD_PARTS]);
 // A verb never uses all of lib.sh: names it does not read (SC2034), arguments it does not pass (SC2119, SC2120).
 const PARTLY_USED = "SC2034,SC2119,SC2120";
 

@@ -71,11 +71,14 @@ const VERBS = [
   "postgres/seed",
   "postgres/settle",
   "postgres/verify",
+  "site/fencing",
   "site/guard",
   "site/install",
   "site/maintenance",
   "site/outside",
+  "site/query",
   "site/services",
+  "site/watch",
   "site/witness",
 ];
 

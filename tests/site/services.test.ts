@@ -192,7 +192,9 @@ describe("install", () => {
     const conf = readFileSync(join(site.state, "guard.conf"), "utf8");
     expect(conf).toContain("servers=192.0.2.1#53 192.0.2.2\n");
     const { facts: status } = await site.guard("status", conf);
-    expect(status).toEqual({ guard: "boot-only", obeyed: "-", postgresql: "down", signal: "no" });
+    expect(status).toMatchObject({ guard_running: "no", obeyed: "-", postgresql: "down" });
+    // What the settings leave is stated in milliseconds: 2 s poll, 3 s for asking, 13 s for the stop.
+    expect(status).toMatchObject({ guard_bound: "30000", veto_bound: "18000" });
   });
 
   test("is the same guard each time, and the one the runner expects", async () => {
