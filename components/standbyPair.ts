@@ -89,24 +89,25 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
   ): Promise<StandbyPairData> {
     const { full: args } = inputs as HiddenArgs;
     const scripts = loadScripts();
-    const looked = await guarded(`standby pair ${name}`, LOOK_SECONDS, () =>
-      look(name, args, scripts),
-    );
-    const { wish, seen, plan, key } = looked;
-    await say(this, plan, seen);
-    this.children(name, args, wish, plan, scripts, key, runId(seen));
+    const { plan } = await guarded({
+      what: `standby pair ${name}`,
+      seconds: LOOK_SECONDS,
+      look: async () => {
+        const looked = await look(name, args, scripts);
+        await say(this, looked.plan, looked.seen);
+        return looked;
+      },
+      make: (looked) => this.children(name, args, looked, scripts),
+    });
     return { plan };
   }
 
   private children(
     name: string,
     args: StandbyPairArgs,
-    wish: Desired,
-    plan: Plan,
+    { wish, seen, plan, key }: Looked,
     scripts: Scripts,
-    key: string,
-    run: string,
-  ): void {
+  ): readonly pulumi.Resource[] {
     const protect = args.protect ?? true;
     const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
     const password = new RandomPassword(
@@ -120,7 +121,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
         wish,
         plan,
         scripts,
-        run,
+        run: runId(seen),
         dns,
         sign: (content) => signed(key, wish, content),
         password: password.result,
@@ -129,7 +130,8 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
       },
       { parent: this },
     );
-    names(name, wish, dns, { parent: this, protect, dependsOn: pivots(runbook, plan) });
+    const after = { parent: this, protect, dependsOn: pivots(runbook, plan) };
+    return [password, runbook, ...runbook.steps, ...names(name, wish, dns, after)];
   }
 }
 
