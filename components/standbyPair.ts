@@ -94,8 +94,9 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
       seconds: LOOK_SECONDS,
       look: async () => {
         const looked = await look(name, args, scripts);
-        await say(this, looked.plan, looked.seen);
-        return looked;
+        const run = runId(looked.seen);
+        await say(this, { ...looked, name, run });
+        return { ...looked, run };
       },
       make: (looked) => this.children(name, args, looked, scripts),
     });
@@ -105,7 +106,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
   private children(
     name: string,
     args: StandbyPairArgs,
-    { wish, seen, plan, key }: Looked,
+    { wish, plan, key, run }: Looked & { readonly run: string },
     scripts: Scripts,
   ): readonly pulumi.Resource[] {
     const protect = args.protect ?? true;
@@ -121,7 +122,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
         wish,
         plan,
         scripts,
-        run: runId(seen),
+        run,
         dns,
         sign: (content) => signed(key, wish, content),
         password: password.result,
@@ -204,12 +205,19 @@ async function observe(wish: Desired, args: StandbyPairArgs, scripts: Scripts): 
 }
 
 /** One line for machines, one block for people. `preview --json` carries both as diagnostics. */
-async function say(parent: StandbyPair, plan: Plan, seen: Observed): Promise<void> {
+async function say(
+  parent: StandbyPair,
+  told: { name: string; run: string; plan: Plan; seen: Observed },
+): Promise<void> {
+  const { name: pair, run, plan, seen } = told;
   await pulumi.log.info(preview(plan, seen), parent);
   const states = Object.fromEntries(plan.steps.map((step) => [step.id, step.state]));
+  const needs = Object.fromEntries(
+    plan.steps.filter((step) => step.needs.length > 0).map((step) => [step.id, step.needs]),
+  );
   const { transition, epoch, from, to, digest, warnings } = plan;
   await pulumi.log.info(
-    `standby-plan ${JSON.stringify({ transition, epoch, from, to, digest, states, warnings, seen })}`,
+    `standby-plan ${JSON.stringify({ pair, transition, epoch, from, to, digest, run, states, needs, warnings, seen })}`,
     parent,
   );
   if (!hasTodo(plan)) return;
