@@ -1,55 +1,68 @@
+import * as pulumi from "@pulumi/pulumi";
 import { Refusal } from "./refusal";
+import { begin, type Unfinished } from "./unfinished";
+
+/** What is guarded, in the words of a refusal. */
+export interface GuardedArgs<T> {
+  /** Such as `standby pair shop`. */
+  readonly what: string;
+  /** Seconds that looking may take before silence becomes a refusal. */
+  readonly seconds: number;
+  /** Looks, and makes every check; registers nothing. */
+  readonly look: () => Promise<T>;
+  /** Registers the children and returns them all. Throws nothing that `look` could have found. */
+  readonly make: (seen: T) => readonly pulumi.Resource[];
+}
 
 /**
- * Danger: the engine deletes every resource that a program did not register before it ended, and a program ends by itself
- * when Node's event loop is empty. An observation that never settles would so delete records and passwords.
- * While `work` runs, a ref'd timer keeps the loop alive, the exit code says failure, and a deadline turns silence into a
- * refusal.
+ * Runs the body of a component so that a program which fails, hangs or ends in it deletes nothing: a ref'd timer keeps the
+ * event loop alive while it looks, a deadline turns silence into a refusal, and the exit code says failure until the engine
+ * has answered for the last child.
+ * @throws Refusal
  */
-export async function guarded<T>(
-  what: string,
-  seconds: number,
-  work: () => Promise<T>,
-): Promise<T> {
-  begin();
+export async function guarded<T>(args: GuardedArgs<T>): Promise<T> {
+  const unfinished = begin(args.what);
+  try {
+    const seen = await within(args, unfinished);
+    if (pulumi.log.hasErrors()) {
+      throw new Refusal(
+        `${args.what}: the program logged an error and went on, so nothing is changed.\nHINT: see the error above; then run pulumi up again.`,
+      );
+    }
+    void answered(args.make(seen)).then(unfinished.done);
+    return seen;
+  } catch (error) {
+    unfinished.refused();
+    throw error instanceof Refusal ? error : new Refusal(messageOf(args.what, error));
+  }
+}
+
+async function within<T>(args: GuardedArgs<T>, unfinished: Unfinished): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new Refusal(
-            `${what}: no answer within ${seconds} s.\nHINT: nothing was changed; look at what it waits for, then run pulumi up again.`,
-          ),
-        ),
-      seconds * 1000,
-    );
+    timer = setTimeout(() => reject(new Refusal(silenceText(args))), args.seconds * 1000);
+  });
+  // Told already: nothing more is said, and what hangs on this pair stays unsettled.
+  const elsewhere = unfinished.elsewhere.then(() => {
+    clearTimeout(timer);
+    return new Promise<never>(() => undefined);
   });
   try {
-    const result = await Promise.race([work(), silence]);
-    end();
-    return result;
-  } catch (error) {
-    // The exit code stays: a program that refused must not look finished.
-    throw error instanceof Refusal ? error : new Refusal(messageOf(what, error));
+    return await Promise.race([args.look(), silence, elsewhere]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-// Several pairs may be at work in one program; the exit code is given back when the last one is through.
-let open = 0;
-let before: typeof process.exitCode;
-const EXIT_UNFINISHED = 1;
-
-function begin(): void {
-  if (open === 0) before = process.exitCode;
-  open += 1;
-  process.exitCode = EXIT_UNFINISHED;
+function silenceText({ what, seconds }: { what: string; seconds: number }): string {
+  return `${what}: no answer within ${seconds} s.\nHINT: nothing was changed; look at what it waits for, then run pulumi up again.`;
 }
 
-function end(): void {
-  open -= 1;
-  if (open === 0) process.exitCode = before;
+/** Resolves when the engine has answered for all of them. If one fails, the engine ends the program instead. */
+function answered(resources: readonly pulumi.Resource[]): Promise<void> {
+  return new Promise((resolve) => {
+    pulumi.all(resources.map((resource) => resource.urn)).apply(() => resolve());
+  });
 }
 
 function messageOf(what: string, error: unknown): string {

@@ -89,24 +89,26 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
   ): Promise<StandbyPairData> {
     const { full: args } = inputs as HiddenArgs;
     const scripts = loadScripts();
-    const looked = await guarded(`standby pair ${name}`, LOOK_SECONDS, () =>
-      look(name, args, scripts),
-    );
-    const { wish, seen, plan, key } = looked;
-    await say(this, plan, seen);
-    this.children(name, args, wish, plan, scripts, key, runId(seen));
+    const { plan } = await guarded({
+      what: `standby pair ${name}`,
+      seconds: LOOK_SECONDS,
+      look: async () => {
+        const looked = await look(name, args, scripts);
+        const run = runId(looked.seen);
+        await say(this, { ...looked, name, run });
+        return { ...looked, run };
+      },
+      make: (looked) => this.children(name, args, looked, scripts),
+    });
     return { plan };
   }
 
   private children(
     name: string,
     args: StandbyPairArgs,
-    wish: Desired,
-    plan: Plan,
+    { wish, plan, key, run }: Looked & { readonly run: string },
     scripts: Scripts,
-    key: string,
-    run: string,
-  ): void {
+  ): readonly pulumi.Resource[] {
     const protect = args.protect ?? true;
     const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
     const password = new RandomPassword(
@@ -129,7 +131,8 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
       },
       { parent: this },
     );
-    names(name, wish, dns, { parent: this, protect, dependsOn: pivots(runbook, plan) });
+    const after = { parent: this, protect, dependsOn: pivots(runbook, plan) };
+    return [password, runbook, ...runbook.steps, ...names(name, wish, dns, after)];
   }
 }
 
@@ -202,12 +205,19 @@ async function observe(wish: Desired, args: StandbyPairArgs, scripts: Scripts): 
 }
 
 /** One line for machines, one block for people. `preview --json` carries both as diagnostics. */
-async function say(parent: StandbyPair, plan: Plan, seen: Observed): Promise<void> {
+async function say(
+  parent: StandbyPair,
+  told: { name: string; run: string; plan: Plan; seen: Observed },
+): Promise<void> {
+  const { name: pair, run, plan, seen } = told;
   await pulumi.log.info(preview(plan, seen), parent);
   const states = Object.fromEntries(plan.steps.map((step) => [step.id, step.state]));
+  const needs = Object.fromEntries(
+    plan.steps.filter((step) => step.needs.length > 0).map((step) => [step.id, step.needs]),
+  );
   const { transition, epoch, from, to, digest, warnings } = plan;
   await pulumi.log.info(
-    `standby-plan ${JSON.stringify({ transition, epoch, from, to, digest, states, warnings, seen })}`,
+    `standby-plan ${JSON.stringify({ pair, transition, epoch, from, to, digest, run, states, needs, warnings, seen })}`,
     parent,
   );
   if (!hasTodo(plan)) return;

@@ -4,10 +4,14 @@ import { unreachable, type StepState } from "../terms";
 
 /** The plan as a Markdown checklist; each line of work has the command a person would paste. */
 export function checklist(plan: Plan): string {
-  const lines = plan.steps
+  return [`# ${headline(plan)}`, "", ...checklistLines(plan), ""].join("\n");
+}
+
+/** The checklist's numbered lines. */
+export function checklistLines(plan: Plan): readonly string[] {
+  return plan.steps
     .filter((step) => step.state !== "skipped")
     .map((step, index) => `${index + 1}. [${box(step.state)}] ${line(step, index + 1)}`);
-  return [`# ${headline(plan)}`, "", ...lines, ""].join("\n");
 }
 
 /** Direction, kind and digest in one line. */
@@ -57,6 +61,6 @@ function command(step: Step, number: number): string {
 }
 
 /** File name of a step in the runbook folder. */
-export function runbookFile(step: Step, number: number): string {
+export function runbookFile(step: Pick<Step, "id">, number: number): string {
   return `${String(number).padStart(2, "0")}-${step.id}.sh`;
 }

@@ -1,9 +1,12 @@
 import type { Observed, SiteObserved } from "../observed";
 import type { Plan } from "../plan";
 import { SITE_IDS, type SiteId } from "../terms";
-import { headline } from "./checklist";
+import { checklistLines, headline } from "./checklist";
 
-/** What a person reads before approving: the verdict, the sites, the records, the steps. Plain text. */
+/**
+ * What a person reads before approving: the verdict with epoch and digest, the sites, the records, the checklist, and what a
+ * failover would need. Plain text.
+ */
 export function preview(plan: Plan, seen: Observed): string {
   const todo = plan.steps.filter((step) => step.state === "todo");
   const records = todo.flatMap((step) =>
@@ -15,9 +18,16 @@ export function preview(plan: Plan, seen: Observed): string {
     headline(plan),
     ...SITE_IDS.map((site) => `  site ${site}: ${siteLine(site, seen.sites[site], plan)}`),
     ...(records.length === 0 ? ["  No DNS change."] : records),
-    ...(todo.length === 0 ? [] : [`  steps: ${todo.map((step) => step.id).join(", ")}`]),
+    ...(todo.length === 0 ? [] : checklistLines(plan).map((line) => `  ${line}`)),
     ...plan.warnings.map((warning) => `  note: ${warning}`),
+    `  ${failoverNeeds(plan)}`,
   ].join("\n");
+}
+
+/** What to type if the site that serves after this plan is lost: nobody should have to look it up then. */
+function failoverNeeds({ from, to, epoch }: Plan): string {
+  const next = epoch + 1;
+  return `should site ${to} be lost after this: activeSite ${from}, and, for epoch ${next} only, acceptLoss ${next} and acceptUnproven ${next}`;
 }
 
 function siteLine(site: SiteId, seen: SiteObserved, plan: Plan): string {

@@ -1,0 +1,142 @@
+/** What the tests of whole updates share: the lab's pair seen from outside the program. */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { local } from "../../components";
+import { wishOf } from "../../components/wish";
+import type { RunResult, UpOptions } from "../../lab/engine/engine";
+import { refusalOf, toldPlan, type ToldPlan } from "../../lab/flip";
+import type { LabStack, LabStackSite } from "../../lab/stack";
+import type { Tour } from "../../lab/tour";
+import type { Desired } from "../../plan/desired";
+import { otherSite, SITE_IDS, type SiteId } from "../../plan/terms";
+
+/** The wish of stacks/demo on this lab. */
+export function wishOn(tour: Tour, activeSite: SiteId, accept: Partial<Desired> = {}): Desired {
+  const lab = JSON.parse(tour.lab.stackConfig().lab?.value ?? "{}") as LabStack;
+  const site = (of: LabStackSite) => {
+    const { provider, region, host, wrap, stateDirectory, port, superuser } = of;
+    const { dataDirectory, socketDirectory, binDirectory } = of;
+    return {
+      ...{ provider, region, addresses: { v4: host }, stateDirectory },
+      transport: local({ wrap: [wrap] }),
+      postgres: { port, dataDirectory, socketDirectory, binDirectory, superuser },
+    };
+  };
+  const args = {
+    activeSite,
+    sites: { a: site(lab.sites.a), b: site(lab.sites.b) },
+    database: { postgres: { dataDirectory: lab.sites.a.dataDirectory } },
+    services: lab.services,
+    dns: {
+      cloudflare: { zones: [{ zone: lab.zone, zoneId: lab.zoneId, hostnames: lab.hostnames }] },
+    },
+    guard: { bound: 5 },
+    witnessKey: "",
+    acceptLoss: accept.acceptLoss,
+    acceptUnproven: accept.acceptUnproven,
+    approvedPlan: accept.approvedPlan,
+  };
+  return wishOf("shop", args, lab.servers, tour.lab.witnessPublicKey);
+}
+
+/** Everything that a preview might have changed, as text: databases, sites, zone, state. */
+export async function world(tour: Tour): Promise<Readonly<Record<string, string>>> {
+  const { lab } = tour;
+  const entries: [string, string][] = [
+    ["zone", JSON.stringify(lab.cloudflare.records(lab.zone))],
+    ["writes", String(tour.dnsWrites(0))],
+    ["stack", hashUnder(join(lab.dir, "stack"))],
+  ];
+  for (const site of SITE_IDS) {
+    const { cluster } = lab.sites[site];
+    entries.push([`files of ${site}`, hashUnder(cluster.stateDirectory)]);
+    const control = await cluster.controlData().catch(() => new Map([["no", "cluster"]]));
+    entries.push([`control file of ${site}`, JSON.stringify([...control])]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function hashUnder(folder: string): string {
+  if (!existsSync(folder)) return "none";
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("/log"))
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort();
+  const lines = files.map(
+    (file) => `${file} ${createHash("sha256").update(readFileSync(file)).digest("hex")}`,
+  );
+  return lines.join("\n");
+}
+
+/** Stops whatever writes at both sites, and waits until the standby has replayed it all. */
+export async function still(tour: Tour): Promise<void> {
+  for (const site of SITE_IDS) {
+    await tour.lab.sites[site].service("stop", "worker");
+    await tour.lab.sites[site].cluster.query("checkpoint").catch(() => undefined);
+  }
+  await caughtUp(tour);
+  for (const site of SITE_IDS) {
+    await tour.lab.sites[site].cluster.query("checkpoint").catch(() => undefined);
+  }
+}
+
+async function caughtUp({ lab }: Tour): Promise<void> {
+  for (const site of SITE_IDS) {
+    const behind = () =>
+      lab.sites[site].cluster.query<{ behind: boolean }>(
+        "select exists (select from pg_stat_replication where replay_lsn < pg_current_wal_lsn()) as behind where not pg_is_in_recovery()",
+      );
+    for (let tries = 0; tries < 200; tries += 1) {
+      const rows = await behind().catch(() => []);
+      if (rows[0]?.behind !== true) break;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+/** An update that must end well. */
+export async function up(tour: Tour, config: Readonly<Record<string, string>>): Promise<RunResult> {
+  const result = await tour.update(config);
+  if (result.exitCode !== 0) throw new Error(refusalOf(result) || result.stdout);
+  return result;
+}
+
+/** What an update or preview told about its plan; an error when it refused. */
+export function planOf(result: RunResult): ToldPlan {
+  const plan = toldPlan(result);
+  if (plan === undefined) throw new Error(refusalOf(result) || result.stdout);
+  return plan;
+}
+
+/** How many resources were changed in any way. */
+export function changes(result: RunResult): number {
+  const { same: _same, ...rest } = result.summary;
+  return Object.values(rest).reduce((sum, count) => sum + count, 0);
+}
+
+/** Runs an update that is interrupted, as by one Ctrl-C, when a step is about to begin. */
+export async function interruptedAt(tour: Tour, step: string): Promise<RunResult> {
+  const controller = new AbortController();
+  const options: UpOptions = {
+    signal: controller.signal,
+    onEvent: (event) => {
+      if (event.kind === "pre" && event.urn.endsWith(`::shop-${step}`)) controller.abort();
+    },
+  };
+  return tour.engine.up(options);
+}
+
+/** Which sites accept writes now. */
+export async function writableSites(tour: Tour): Promise<readonly SiteId[]> {
+  const found: SiteId[] = [];
+  for (const site of SITE_IDS) {
+    const rows = await tour.lab.sites[site].cluster
+      .query<{ writable: boolean }>("select not pg_is_in_recovery() as writable")
+      .catch(() => []);
+    if (rows[0]?.writable === true) found.push(site);
+  }
+  return found;
+}
+
+export { otherSite, type SiteId };
