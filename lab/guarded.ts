@@ -189,6 +189,23 @@ export class GuardedPair {
     await this.verbs.holds(this.#primary, "postgres/promote", { value: "resume", ...lines });
   }
 
+  /** After a hand-over that ended anywhere: the site that was promoted serves, or the old one again; the other follows. */
+  async settle(promoted: boolean): Promise<void> {
+    const { verbs } = this;
+    if (promoted) {
+      this.#primary = this.#record.to;
+      await verbs.holds(this.#primary, "postgres/promote", { value: "permit", ...this.lines() });
+    } else {
+      await this.resume();
+    }
+    const lines = this.lines();
+    await verbs.holds(this.standby, "postgres/rejoin", { value: "rejoin", ...lines });
+    for (const site of SITE_IDS) {
+      await verbs.holds(site, "site/maintenance", { value: "off", ...lines });
+      await verbs.holds(site, "postgres/settle", lines);
+    }
+  }
+
   /** What the verb observe says of a site. */
   async observe(site: SiteId): Promise<Readonly<Record<string, string>>> {
     return parseFacts(await this.verbs.holds(site, "postgres/observe"));

@@ -11,6 +11,8 @@ fence_site() {
   if [ ! -e "$state/maintenance" ]; then keep maintenance "guard $own_epoch"; fi
   end_server "$writable_pid"
   printf '%s fenced: %s\n' "$(date --utc --iso-8601=seconds)" "$reason" >>"$state/log/guard" || :
+  # The rest may take longer than a watchdog waits.
+  heartbeat || :
   if [ -n "$maintenance_on" ]; then own "$maintenance_on"; fi
   stop_kind web
   stop_kind worker

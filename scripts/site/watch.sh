@@ -234,15 +234,18 @@ judge_support() {
   fi
 }
 
-# Supervised = a service manager ends PostgreSQL when this process ends or hangs, in time.
+# Supervised = a service manager ends PostgreSQL when this process ends or hangs, before a lease is over.
 find_supervisor() {
-  supervised=no
+  supervised=no watched=no
   if [ -z "${NOTIFY_SOCKET:-}" ] || ! command -v systemd-notify >/dev/null 2>&1; then return 0; fi
   systemd-notify --ready || return 0
-  if [ "$((${WATCHDOG_USEC:-0} / 10000))" -gt 0 ] && [ "$((WATCHDOG_USEC / 10000))" -le "$after" ] &&
-    systemctl is-active --quiet "standby-postgres@$name.service"; then supervised=yes; fi
+  watchdog=$((${WATCHDOG_USEC:-0} / 10000))
+  if [ "$watchdog" -gt 0 ] && [ "$watchdog" -le "$after" ]; then watched=yes; fi
 }
+# Asked anew each time: what binds PostgreSQL to this process starts after it, and may be stopped by hand.
 heartbeat() {
   if [ -n "${NOTIFY_SOCKET:-}" ]; then systemd-notify WATCHDOG=1 || :; fi
+  supervised=no
+  if [ "$watched" = yes ] && systemctl is-active --quiet "standby-postgres@$name.service"; then supervised=yes; fi
   keep guard.live "$$ $boot $began $supervised $isolation $armed $((bound * 10))"
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publicKeyOf, signWitness, type WitnessRecord } from "../../sites/witness";
 import { digText, OWNER, txt } from "./dig";
+import { signalProcess, until } from "../../lab/postgres/processes";
 import { FakeSite, newKey, type Ran } from "./harness";
 
 /** Invariant: whatever is asked and answered, standby.signal lies there first, and only one cell takes it away. */
@@ -202,3 +203,50 @@ test.each(["boot-signal-placed", "boot-quarantined"])(
     expect((await rightCell()).facts["role"]).toBe("standby");
   },
 );
+
+describe("the running guard", () => {
+  // Its process ends with the site's folder: every process that works below it is ended by remove().
+  const run = (environment: Readonly<Record<string, string>>) => {
+    const conf = site.input({ servers: "", guard: "200 3000 9000 lease" });
+    Object.assign(process.env, environment);
+    void site.guard("run", conf);
+    for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
+  };
+  const heartbeat = async (): Promise<string> => {
+    const file = join(site.state, "guard.live");
+    await until("the guard's heartbeat", 10_000, () => existsSync(file));
+    return readFileSync(file, "utf8");
+  };
+  const managed = (watchdog: number) => ({ NOTIFY_SOCKET: "/none", WATCHDOG_USEC: `${watchdog}` });
+
+  beforeEach(() => {
+    site.program("systemd-notify", `echo "$*" >>'${site.dir}/notified'`);
+    site.program("systemctl", '[ "$*" = "is-active --quiet standby-postgres@shop.service" ]');
+  });
+  afterEach(async () => {
+    const [pid] = (await heartbeat()).split(" ");
+    signalProcess(Number(pid), "SIGKILL");
+  });
+
+  test("is supervised where a manager would end PostgreSQL before a lease is over", async () => {
+    run(managed(3_000_000));
+    expect(await heartbeat()).toMatch(/ yes lease no 9000\n$/);
+    expect(readFileSync(join(site.dir, "notified"), "utf8")).toMatch(/^--ready\n/);
+  });
+
+  test("is not where the watchdog is slower than a lease", async () => {
+    run(managed(4_000_000));
+    expect(await heartbeat()).toMatch(/ no lease no 9000\n$/);
+  });
+
+  test("is not where PostgreSQL is not bound to it", async () => {
+    site.program("systemctl", "exit 3");
+    run(managed(3_000_000));
+    expect(await heartbeat()).toMatch(/ no lease no 9000\n$/);
+  });
+
+  test("is not where nobody manages it", async () => {
+    run({});
+    expect(await heartbeat()).toMatch(/ no lease no 9000\n$/);
+  });
+});
