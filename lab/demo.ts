@@ -115,7 +115,7 @@ class Demo {
 
   private async disaster(): Promise<void> {
     const { story, tour } = this;
-    story.chapter("Site a dies: SIGKILL of all it runs, its network is cut");
+    story.chapter("Site a is cut off: nobody can enter it, and it goes on taking writes");
     story.command("pulumi config set activeSite b && pulumi up");
     const { result, measured } = await measure(
       tour,
@@ -124,7 +124,6 @@ class Demo {
         onEvent: story.onEvent("failover"),
         before: async () => {
           tour.lab.a.cut();
-          await tour.lab.a.killAll();
           await this.refused();
         },
       },
@@ -132,6 +131,13 @@ class Demo {
     if (measured === undefined) throw new Error(refusalOf(result));
     await this.tell(measured);
     for (const warning of toldPlan(result)?.warnings ?? []) story.say(warning);
+    const fenced = tour.lab.a
+      .guardLog()
+      .split("\n")
+      .filter((line) => line.includes("fence"));
+    if (fenced.length === 0) throw new Error("the guard of site a did not fence it");
+    story.say("Nobody told site a; its own guard saw the witness and ended its database:");
+    story.quote(fenced.join("\n"));
     await this.again("b");
   }
 
@@ -152,7 +158,8 @@ class Demo {
 
   private async comeBack(): Promise<void> {
     const { story, tour } = this;
-    story.chapter("Site a comes back");
+    story.chapter("Site a loses power, comes back and can be entered again");
+    await tour.lab.a.killAll();
     tour.lab.a.mend();
     const booted = await tour.lab.a.boot();
     story.quote(`${booted.stdout}${booted.stderr}`.trim());
@@ -162,9 +169,7 @@ class Demo {
       .then((rows) => rows[0]?.standby === false)
       .catch(() => false);
     if (writable) throw new Error("site a came back writable");
-    story.say(
-      "Site a accepts no writes: its guard started it as a standby, because the witness names b.",
-    );
+    story.say("Site a accepts no writes: its guard started it as a standby, as it had left it.");
     story.command("pulumi up");
     const result = await tour.update({ activeSite: "b" }, story.onEvent("rejoin"));
     if (result.exitCode !== 0) throw new Error(refusalOf(result));
