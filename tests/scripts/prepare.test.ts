@@ -46,7 +46,7 @@ test("each site answers a nonce with what it is, to the replication user only", 
     const client = new Client({ ...login, database: "postgres" });
     await client.connect();
     const { rows } = await client.query("select standby.answer('n-1') as answer");
-    expect(rows).toEqual([{ answer: `n-1 ${role} 1 a` }]);
+    expect(rows).toEqual([{ answer: `n-1 ${role} 1 a -` }]);
     await expect(client.query("select pg_read_file('/etc/passwd')")).rejects.toThrow(/permission/);
     await client.end();
   }
