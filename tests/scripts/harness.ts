@@ -166,7 +166,10 @@ async function acceptsWrites(cluster: Cluster): Promise<boolean> {
 
 function compose(verb: string, input: Input): string {
   const lib = readFileSync(join(scripts, "lib.sh"), "utf8");
-  const body = readFileSync(join(scripts, "postgres", `${verb}.sh`), "utf8");
+  const files = verb === "delta" ? ["deltaScan", "deltaRows", "deltaSql", "delta"] : [verb];
+  const body = files
+    .map((file) => readFileSync(join(scripts, "postgres", `${file}.sh`), "utf8"))
+    .join("\n");
   const lines = Object.entries(input).map(([key, value]) => `${key}=${value}`);
   return `${lib}${body}main <<'STANDBY_INPUT'\n${lines.join("\n")}\nSTANDBY_INPUT\n`;
 }
