@@ -13,6 +13,9 @@ main() {
   fi
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
+  recall record
+  delta_epoch=${recalled#epoch=}
+  delta_epoch=${delta_epoch%% *}
   if [ ! -e "$data/PG_VERSION" ]; then
     fact delta none
     return 0
@@ -24,7 +27,7 @@ main() {
   fi
   recall delta.done
   case $recalled in
-  "${epoch:-0} $fork_text $(lsn_of "$own_end") "*) ;;
+  "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") "*) ;;
   *) export_delta ;;
   esac
   report_marker
@@ -88,7 +91,7 @@ note_oddities() {
   if [ -n "$catalogs" ]; then note "definitions were changed (in$catalogs):$(changed_definitions); repeat that at site $peer"; fi
   echo "select format('unlogged table %I.%I: crash recovery emptied it, its rows are nowhere in the WAL', n.nspname, c.relname) from pg_class c
     join pg_namespace n on n.oid = c.relnamespace where c.relpersistence = 'u' and c.relkind = 'r' order by 1" | sql >"$work/unlogged"
-  echo "select format('transaction prepared as %L is still waiting at both sites', gid) from pg_prepared_xacts where database = current_database()" | sql >>"$work/unlogged"
+  echo "select format('transaction %L is prepared here and not decided: it is in no delta', gid) from pg_prepared_xacts where database = current_database()" | sql >>"$work/unlogged"
   echo "select format('transaction %L is prepared at site $peer; if it was committed here: commit prepared %L there', gid, gid) from pg_prepared_xacts where database = current_database() and transaction::text = any('{$(paste --serial --delimiters=, "$work/xids")}')" | peer_rows >>"$work/unlogged"
   while IFS= read -r line; do note "$line"; done <"$work/unlogged"
 }
@@ -118,7 +121,7 @@ SPAN
   sha256=$(sha256sum "$work/delta.sql")
   sha256=${sha256%% *}
   {
-    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "${epoch:-0}" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
+    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "${delta_epoch:-0}" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
     printf 'transactions=%s\nfirst_commit=%s\nlast_commit=%s\n' "$transactions" "$since" "$latest"
     printf 'tables=%s\nrows=%s\n' "$(cut --delimiter='|' --fields=1 "$work/counts" | sort --unique | wc --lines)" "$(of '' '')"
     printf 'inserts=%s\nupdates=%s\nkey_changes=%s\ndeletes=%s\n' "$(of insert '')" "$(of update '')" "$(of key '')" "$(of delete '')"
@@ -137,11 +140,11 @@ put_away() {
   (cd "$work" && rm -f map range start tables signature.* alike unlogged)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
-  folder=$state/delta/${epoch:-0}
+  folder=$state/delta/${delta_epoch:-0}
   if [ -e "$folder" ]; then mv "$folder" "$folder.$(date +%s)"; fi
   checkpoint delta-before-rename
   mv "$work" "$folder"
   sync "$state/delta"
   checkpoint delta-before-marker
-  store delta.done "${epoch:-0} $fork_text $(lsn_of "$own_end") $sha256"
+  store delta.done "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") $sha256"
 }

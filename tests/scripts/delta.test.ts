@@ -1,7 +1,7 @@
 /** The writes that only a lost primary holds are exported, classed against the new one, and applied. */
 import { existsSync } from "node:fs";
 import { Client } from "pg";
-import { apply, byHand, cutOff, deltaFolder, deltaRows, loseA } from "./diverged";
+import { apply, byHand, cutOff, deltaFolder, deltaRows, loseA } from "../../lab/lostPrimary";
 import { Pair } from "./harness";
 
 jest.setTimeout(120_000);
@@ -144,6 +144,31 @@ test("a transaction that began before the cut and was committed after it is in t
   });
   await apply(pair, facts, "yes");
   expect(await tableAt("b")).toEqual([{ id: 1, v: "early" }]);
+});
+
+test("a transaction prepared before the cut and committed after it is named, and its rows are in the delta", async () => {
+  await pair.close();
+  pair = await Pair.streaming({ max_prepared_transactions: "4" });
+  await pair.a.query("create table t(id int primary key, v text)");
+  await pair.a.query("begin; insert into t values (1, 'early'); prepare transaction 'it''s'");
+  await cutOff(pair);
+  await pair.a.query("commit prepared 'it''s'");
+  await pair.a.query("begin; insert into t values (2, 'late'); prepare transaction 'two'");
+  await pair.a.query("commit prepared 'two'");
+  await pair.a.query("begin; insert into t values (3, 'open'); prepare transaction 'three'");
+  const lines = await loseA(pair);
+  const { facts } = await pair.holds("a", "delta", { value: "export", ...lines });
+  expect(facts).toMatchObject({ delta_transactions: "2", delta_inserts: "2" });
+  expect(byHand(pair)).toEqual([
+    "transaction 'it''s' is prepared at site b; if it was committed here: commit prepared 'it''s' there",
+    "transaction 'three' is prepared here and not decided: it is in no delta",
+  ]);
+  // It holds its row at b: the delta waits for a person instead of waiting for ever.
+  const waited = await apply(pair, facts, "yes");
+  expect([waited.code, await tableAt("b")]).toEqual([75, []]);
+  await pair.b.query("commit prepared 'it''s'");
+  expect((await apply(pair, facts, "yes")).facts).toMatchObject({ inserted: "1", skipped: "1" });
+  expect((await tableAt("b")).map((row) => row.id)).toEqual([1, 2]);
 });
 
 test("what cannot be carried over as rows is named for a person", async () => {

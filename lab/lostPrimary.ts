@@ -1,9 +1,9 @@
 /** A pair whose standby is cut off while clients go on writing, and what the verb delta makes of it. */
 import { chownSync, copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { processesIn, signalProcess } from "../../lab/postgres/processes";
-import { clusterOwner } from "../../lab/postgres/programs";
-import type { Outcome, Pair } from "./harness";
+import { processesIn, signalProcess } from "./postgres/processes";
+import { clusterOwner } from "./postgres/programs";
+import type { Outcome, Pair } from "./pair";
 
 /** From now on b receives nothing that a writes: a's walsender is frozen, with what it had sent replayed. */
 export async function cutOff(pair: Pair): Promise<void> {
