@@ -91,7 +91,7 @@ note_oddities() {
   if [ -n "$catalogs" ]; then note "definitions were changed (in$catalogs):$(changed_definitions); repeat that at site $peer"; fi
   echo "select format('unlogged table %I.%I: crash recovery emptied it, its rows are nowhere in the WAL', n.nspname, c.relname) from pg_class c
     join pg_namespace n on n.oid = c.relnamespace where c.relpersistence = 'u' and c.relkind = 'r' order by 1" | sql >"$work/unlogged"
-  echo "select format('transaction %L is prepared here and not decided: it is in no delta', gid) from pg_prepared_xacts where database = current_database()" | sql >>"$work/unlogged"
+  while IFS= read -r gid; do note "transaction $gid is prepared here and not decided: it is in no delta"; done <"$work/open"
   echo "select format('transaction %L is prepared at site $peer; if it was committed here: commit prepared %L there', gid, gid) from pg_prepared_xacts where database = current_database() and transaction::text = any('{$(paste --serial --delimiters=, "$work/xids")}')" | peer_rows >>"$work/unlogged"
   while IFS= read -r line; do note "$line"; done <"$work/unlogged"
 }
@@ -137,7 +137,7 @@ SPAN
 put_away() {
   find "$work" -name 'rows.*.jsonl' -exec cat {} + >"$work/rows.jsonl"
   find "$work" \( -name 'rows.*.jsonl' -o -name 'unsure.*.copy' -size 0 -o -name '[kp][0-9]*' \) -delete
-  (cd "$work" && rm -f map range start tables signature.* alike unlogged)
+  (cd "$work" && rm -f map range start tables signature.* alike unlogged open)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
   folder=$state/delta/${delta_epoch:-0}

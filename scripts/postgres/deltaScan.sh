@@ -114,10 +114,15 @@ HISTORY
 waldump() { as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" "$@" 2>>"$work/waldump.txt" || :; }
 
 # commits: one line per transaction that was committed after the fork: TIME XID SUBXID...
+# open: the names of those that were prepared after it and never decided; a server in recovery does not list them.
 # Danger: WAL that ends early would hide writes, so the dump must reach from the fork to the end of the replay.
 read_commits() {
   waldump --start="$fork_text" | awk '
     { at = index($0, ", lsn: "); lsn = substr($0, at + 7); sub(/,.*/, "", lsn); last = lsn; if (first == "") first = lsn }
+    $2 == "Transaction" && match($0, /desc: PREPARE gid /) {
+      gid = substr($0, RSTART + 18); sub(/: [0-9-]+ [0-9:.]+ UTC.*/, "", gid)
+      match($0, /tx: +[0-9]+/); xid = substr($0, RSTART + 3, RLENGTH - 3); sub(/^ +/, "", xid); waiting[xid] = gid; next }
+    $2 == "Transaction" && match($0, /desc: (COMMIT|ABORT)_PREPARED [0-9]+:/) { xid = substr($0, RSTART + 6, RLENGTH - 7); sub(/.* /, "", xid); delete waiting[xid] }
     $2 == "Transaction" && match($0, /desc: COMMIT(_PREPARED [0-9]+:)? /) {
       kind = substr($0, RSTART, RLENGTH); text = substr($0, RSTART + RLENGTH)
       if (kind ~ /PREPARED/) { xid = kind; gsub(/[^0-9]/, "", xid) }
@@ -127,9 +132,9 @@ read_commits() {
       if (match(text, /subxacts:[ 0-9]+/)) subs = substr(text, RSTART + 9, RLENGTH - 9)
       print time, xid, subs > commits
     }
-    END { print first, last }' commits="$work/commits" >"$work/range"
+    END { for (xid in waiting) print waiting[xid] > open; print first, last }' commits="$work/commits" open="$work/open" >"$work/range"
   read -r first_lsn last_lsn <"$work/range" || :
-  touch "$work/commits"
+  touch "$work/commits" "$work/open"
   number_of "${first_lsn:-0/0}"
   if [ "$number" -lt "$fork" ] || [ "$number" -gt $((fork + 40)) ]; then later "the WAL of timeline $own_tli from $fork_text on is not in $data/pg_wal any more" "bring its files back from the archive into $data/pg_wal, then run the update again; what this site wrote cannot be told otherwise"; fi
   number_of "$last_lsn"

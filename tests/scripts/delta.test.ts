@@ -161,7 +161,7 @@ test("a transaction prepared before the cut and committed after it is named, and
   expect(facts).toMatchObject({ delta_transactions: "2", delta_inserts: "2" });
   expect(byHand(pair)).toEqual([
     "transaction 'it''s' is prepared at site b; if it was committed here: commit prepared 'it''s' there",
-    "transaction 'three' is prepared here and not decided: it is in no delta",
+    "transaction three is prepared here and not decided: it is in no delta",
   ]);
   // It holds its row at b: the delta waits for a person instead of waiting for ever.
   const waited = await apply(pair, facts, "yes");
