@@ -3,7 +3,7 @@
 # Values travel as COPY text from end to end; JSON is for eyes only.
 
 # Text of a row must not depend on who asks.
-steady="set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; set extra_float_digits = 1; set timezone = 'UTC'; set xmloption = 'content'; set row_security = off; set lc_monetary = 'C';"
+steady="set client_min_messages = warning; set datestyle = 'ISO, YMD'; set intervalstyle = 'postgres'; set bytea_output = 'hex'; set extra_float_digits = 1; set timezone = 'UTC'; set xmloption = 'content'; set row_security = off; set lc_monetary = 'C';"
 
 peer_rows() {
   as_owner timeout "$step_bound" "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
