@@ -73,6 +73,7 @@ const siteFactsSchema = z
     guard_isolation: text,
     peer_guard: text,
     obeyed: count,
+    delta: text,
     quarantine: flag,
     async_overrides: count,
     leftovers: text,
@@ -120,6 +121,8 @@ const siteFactsSchema = z
     guardIsolation: facts.guard_isolation,
     peerGuard: peerGuardOf(facts.peer_guard),
     obeyed: facts.obeyed ?? 0,
+    // "EPOCH FORK END SHA256" of the last export.
+    delta: facts.delta?.split("_"),
     quarantine: facts.quarantine,
     asyncOverrides: facts.async_overrides ?? 0,
     leftovers: facts.leftovers?.split(",") ?? [],

@@ -8,6 +8,14 @@ import { GUARD_PARTS, scriptText, type Scripts } from "../plan/scripts";
 
 const END = "STANDBY_GUARD";
 
+/** The verb `postgres/delta`, in the order in which its files stand. */
+export const DELTA = [
+  "postgres/deltaScan",
+  "postgres/deltaRows",
+  "postgres/deltaSql",
+  "postgres/delta",
+] as const;
+
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
   const parts = GUARD_PARTS.map((name) => body(scripts, name));
@@ -21,7 +29,7 @@ export function guardHash(scripts: Scripts): string {
 
 /**
  * The same scripts, with those that need others put together: what asks the witness stands in front of `site/witness`
- * and `postgres/observe`, the whole guard in front of `site/install`. What is put together already stays as it is.
+ * and `postgres/observe`, the whole guard in front of `site/install`; `postgres/delta` is four files. What is put together already stays as it is.
  */
 export function composeScripts(scripts: Scripts): Scripts {
   const install = scriptText(scripts, "site/install");
@@ -31,6 +39,7 @@ export function composeScripts(scripts: Scripts): Scripts {
   const asking = (name: string) => `${scriptText(scripts, "site/query")}\n${body(scripts, name)}`;
   return {
     ...scripts,
+    "postgres/delta": DELTA.map((name) => body(scripts, name)).join("\n"),
     "postgres/observe": asking("postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,

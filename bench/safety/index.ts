@@ -1,3 +1,4 @@
+import { crashFailovers } from "./failovers";
 import { guardRuns } from "./guard";
 
 /** One part of `bench -- safety`: its figures under the part's name, and whether they hold what is promised. */
@@ -10,6 +11,14 @@ export interface SafetyPart {
 
 /** All parts, in the order of the report. A part is one file of this folder and one entry here. */
 export const SAFETY_PARTS: readonly SafetyPart[] = [
+  {
+    name: "failovers",
+    n: 50,
+    run: async (n) => {
+      const figures = await crashFailovers(n);
+      return { figures, holds: figures.missing === 0 && figures.surplus === 0 };
+    },
+  },
   {
     name: "guard",
     n: 30,

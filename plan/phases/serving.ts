@@ -1,7 +1,8 @@
 import { pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
+import type { Part } from "../step";
 import { factsOf } from "../newest";
-import { diverged } from "../divergence";
+import { deltaExported, diverged } from "../divergence";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
 import {
@@ -158,8 +159,26 @@ function whyWaiting(context: Context): string | undefined {
     return `site ${from} holds a database of something else (system identifier ${mine}, not ${theirs}); move ${wish.sites[from].database.dataDirectory} aside, then: pulumi up`;
   }
   const apart = diverged(left, factsOf(here));
-  if (apart === undefined) return undefined;
-  return `site ${from} has diverged: ${apart}. It stays fenced and its data is untouched. Keep ${wish.sites[from].database.dataDirectory} as it is: the writes that only it holds must be exported before it is made a standby again`;
+  if (apart === undefined || !deltaExported(left, factsOf(here))) return undefined;
+  return `site ${from} has diverged: ${apart}. It stays fenced, its data is untouched, and the writes that only it holds lie in ${wish.sites[from].stateDirectory}/delta/${left.delta?.[0] ?? ""}. Look at them and apply them: pulumi preview --json | standby delta show`;
+}
+
+/** Until its own writes are exported, nothing at a diverged site may be copied over, dropped or settled. */
+function apartFrom(context: Context): boolean {
+  const { left, here } = context;
+  return left.reach === "up" && diverged(left, factsOf(here)) !== undefined;
+}
+
+/** In front of whatever makes a standby of a returned site. It does nothing where nothing diverged. */
+function deltaPart(context: Context, dial: boolean): Part {
+  const { from, wish } = context;
+  return part(
+    context,
+    from,
+    "postgres/delta",
+    { value: "export", ...epochLines(context) },
+    { bound: 10 * wish.limits.stepSeconds, dial },
+  );
 }
 
 export const rejoin: Phase = {
@@ -177,6 +196,7 @@ export const rejoin: Phase = {
           why: "A pair without a standby is one failure away from an outage without an end.",
           undo: "none needed: a standby accepts no writes",
           parts: [
+            deltaPart(context, reached(left) && !empty),
             part(
               context,
               from,
@@ -185,6 +205,8 @@ export const rejoin: Phase = {
               {
                 bound: empty ? 24 * 3600 : 4 * wish.limits.stepSeconds,
                 secret: empty,
+                // An update that has just exported a delta ends well; what becomes of it is for a person to say.
+                dial: reached(left) && !apartFrom(context),
               },
             ),
           ],
@@ -203,7 +225,7 @@ export const settle: Phase = {
   id: "settle",
   steps: (context) => {
     const { to, from, left, decision, here } = context;
-    const standbyAway = !reached(left) || whyWaiting(context) !== undefined;
+    const standbyAway = !reached(left) || whyWaiting(context) !== undefined || apartFrom(context);
     // At rest the epoch is settled already; what may be missing is the returned site's own note.
     const atRest = decision.transition === "none" || decision.transition === "rejoin";
     const done = [...(atRest ? [] : [here]), ...(standbyAway ? [] : [left])].every(

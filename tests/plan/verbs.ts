@@ -82,7 +82,7 @@ const primary = { role: "primary", signal: false, upstream: false, token: undefi
 function promoted(world: World, part: Part): World {
   const here = world[part.site];
   const mine = change(world, part.site, { ...primary, behind: false, diverged: false });
-  const other = { diverged: here.behind, behind: false };
+  const other = { diverged: here.behind, exported: false, behind: false };
   return here.role === "standby" ? change(mine, otherSite(part.site), other) : mine;
 }
 
@@ -125,6 +125,14 @@ const rejoin: Verb = (world, part) => {
   return done(change(world, part.site, { ...standby, ...follows }));
 };
 
+const delta: Verb = (world, part) => {
+  const here = world[part.site];
+  if (isWritable(here)) return refused(world);
+  if (here.role === "absent" || !here.diverged) return done(world);
+  const quarantined = { role: "standby", signal: true, upstream: false } as const;
+  return done(change(world, part.site, { ...quarantined, exported: true }));
+};
+
 const seed: Verb = (world, part) => {
   const here = world[part.site];
   const other = world[otherSite(part.site)];
@@ -133,6 +141,7 @@ const seed: Verb = (world, part) => {
   return done(
     change(world, part.site, {
       ...{ role: "standby", signal: true, upstream: true, stalled: false, behind: false },
+      ...{ diverged: false, exported: false },
     }),
   );
 };
@@ -151,6 +160,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   "postgres/rejoin": (world, part, run) =>
     part.input.value === "join" ? rejoin(world, part, run) : adopting(rejoin)(world, part, run),
   "postgres/seed": adopting(seed),
+  "postgres/delta": adopting(delta),
   "postgres/fence": adopting(fence),
   "postgres/fenced": fenced,
   "postgres/verify": adopting(verify),

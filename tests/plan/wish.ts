@@ -66,6 +66,7 @@ const VERBS = [
   "postgres/preflight",
   "postgres/prepare",
   "postgres/promote",
+  "postgres/delta",
   "postgres/rejoin",
   "postgres/revoke",
   "postgres/seed",

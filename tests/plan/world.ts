@@ -23,6 +23,8 @@ export interface SiteWorld {
   readonly behind: boolean;
   /** Holds writes that the primary lacks. */
   readonly diverged: boolean;
+  /** What only it holds was exported. */
+  readonly exported: boolean;
   readonly record: EpochRecord | undefined;
   readonly settled: number;
   readonly promoted: number;
@@ -54,6 +56,7 @@ export const emptySite: SiteWorld = {
   stalled: false,
   behind: false,
   diverged: false,
+  exported: false,
   record: undefined,
   settled: 0,
   promoted: 0,
@@ -117,6 +120,7 @@ function factsOf(world: World, site: SiteId): SiteFacts {
     `timeline=${here.diverged ? 1 : 2}`,
     `lsn=${here.diverged ? "0/2000" : "0/1000"}`,
     "fork=1:0/1000",
+    `delta=${here.exported ? "2_0/1000_0/2000_hash" : "-"}`,
     `streaming=${yes(streams(world, site) || streams(world, otherSite(site)))}`,
     `upstream=${here.upstream ? `db-${otherSite(site)}:5432` : "-"}`,
     ...(here.record === undefined

@@ -1,0 +1,252 @@
+#!/bin/sh
+# deltaScan: first half of the verb delta: where the two histories part, and what this site's WAL says of the time since.
+# Read-only but for the quarantine. `work` is the folder of the export that is being made.
+
+# Sets diverged=yes|no, and then own_tli, fork and own_end (as numbers and as text).
+find_divergence() {
+  diverged=no quarantined=no
+  ask_history
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  if [ "$control_system" != "$peer_system" ]; then refuse "this is system $control_system, site $peer is system $peer_system" "the two sites hold different databases: check dataDirectory of both"; fi
+  if ! postmaster; then
+    if [ "$control_state" = 'shut down' ]; then
+      number_of "$control_lsn"
+      record_end "$number" "$control_tli"
+      own_end=$end own_tli=$control_tli
+      if ! is_beyond; then return 0; fi
+    fi
+    place_signal
+    checkpoint delta-signal-placed
+    go_into_quarantine
+    quarantined=yes
+  fi
+  ask_end
+  if [ "$follows" = t ] || ! is_beyond; then
+    # It may follow, but not with the options it was started with.
+    if [ "$quarantined" = yes ]; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
+    return 0
+  fi
+  diverged=yes
+}
+
+ask_history() {
+  answer=$(
+    peer_sql replication=database <<'SQL'
+IDENTIFY_SYSTEM \gset
+select not pg_is_in_recovery() as primary \gset
+\echo system :systemid :timeline :primary
+select :timeline > 1 as forked \gset
+\if :forked
+TIMELINE_HISTORY :timeline;
+\endif
+SQL
+  ) || later "cannot ask site $peer at $peer_host:$peer_port as $replication_user" "mend the way to $peer, then run the update again"
+  peer_primary='' peer_system='' peer_tli=0 peer_history=''
+  while read -r word first second third; do
+    case $word in
+    system) peer_system=$first peer_tli=$second peer_primary=$third ;;
+    *.history\|*) peer_history="$peer_history${word#*|} $first
+" ;;
+    [0-9]*) peer_history="$peer_history$word $first
+" ;;
+    *) ;;
+    esac
+  done <<ANSWER
+$answer
+ANSWER
+  if [ "$peer_primary" != t ]; then later "site $peer is not a primary" "run the update again once it is"; fi
+}
+
+# In recovery nothing is pruned or vacuumed and no WAL is written, so what the delta is read from cannot change.
+go_into_quarantine() {
+  conf=$data/postgresql.auto.conf
+  {
+    grep --extended-regexp --invert-match '^(primary_conninfo|restore_command) *=' "$conf" || :
+    printf "primary_conninfo = ''\nrestore_command = ''\n"
+  } >"$conf.new"
+  give_to_owner "$conf.new"
+  sync "$conf.new"
+  mv "$conf.new" "$conf"
+  sync "$data"
+  start_postgres "-c listen_addresses= -c primary_conninfo= -c restore_command="
+}
+
+# Waits until the replay stands still, unless it follows the peer already.
+ask_end() {
+  answer=$(
+    sql <<SQL
+do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s'; seen pg_lsn; since timestamptz := clock_timestamp();
+begin
+  while pg_is_in_recovery() and clock_timestamp() < least(give_up, since + interval '0.5 s')
+      and not exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) loop
+    if pg_last_wal_replay_lsn() is distinct from seen then seen := pg_last_wal_replay_lsn(); since := clock_timestamp(); end if;
+    perform pg_sleep(0.02);
+  end loop;
+end \$\$;
+select concat_ws(' ', pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::text, '0/0'),
+  (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint()),
+  exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli));
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  read -r recovering own_lsn own_tli follows <<ANSWER
+$answer
+ANSWER
+  if [ "$recovering" != t ]; then refuse "this site accepts writes and so does site $peer" "fence one of them: set activeSite to the one that shall serve and run the update again"; fi
+  number_of "$own_lsn"
+  own_end=$number
+}
+
+# Whether this site went past the point where the peer left its timeline.
+is_beyond() {
+  if [ "$own_tli" -ge "$peer_tli" ]; then return 1; fi
+  fork_text=''
+  while read -r line_tli line_lsn; do
+    if [ "$line_tli" = "$own_tli" ]; then fork_text=$line_lsn; fi
+  done <<HISTORY
+$peer_history
+HISTORY
+  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand: no common point is known"; fi
+  number_of "$fork_text"
+  fork=$number
+  [ "$own_end" -gt "$fork" ]
+}
+
+waldump() { as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" "$@" 2>>"$work/waldump.txt" || :; }
+
+# commits: one line per transaction that was committed after the fork: TIME XID SUBXID...
+# open: the names of those that were prepared after it and never decided; a server in recovery does not list them.
+# Danger: WAL that ends early would hide writes, so the dump must reach from the fork to the end of the replay.
+read_commits() {
+  waldump --start="$fork_text" | awk '
+    { at = index($0, ", lsn: "); lsn = substr($0, at + 7); sub(/,.*/, "", lsn); last = lsn; if (first == "") first = lsn }
+    $2 == "Transaction" && match($0, /desc: PREPARE gid /) {
+      gid = substr($0, RSTART + 18); sub(/: [0-9-]+ [0-9:.]+ UTC.*/, "", gid)
+      match($0, /tx: +[0-9]+/); xid = substr($0, RSTART + 3, RLENGTH - 3); sub(/^ +/, "", xid); waiting[xid] = gid; next }
+    $2 == "Transaction" && match($0, /desc: (COMMIT|ABORT)_PREPARED [0-9]+:/) { xid = substr($0, RSTART + 6, RLENGTH - 7); sub(/.* /, "", xid); delete waiting[xid] }
+    $2 == "Transaction" && match($0, /desc: COMMIT(_PREPARED [0-9]+:)? /) {
+      kind = substr($0, RSTART, RLENGTH); text = substr($0, RSTART + RLENGTH)
+      if (kind ~ /PREPARED/) { xid = kind; gsub(/[^0-9]/, "", xid) }
+      else { match($0, /tx: +[0-9]+/); xid = substr($0, RSTART + 3, RLENGTH - 3); sub(/^ +/, "", xid) }
+      split(text, part, ";"); time = part[1]; sub(/ UTC.*/, "Z", time); sub(/ /, "T", time)
+      subs = ""
+      if (match(text, /subxacts:[ 0-9]+/)) subs = substr(text, RSTART + 9, RLENGTH - 9)
+      print time, xid, subs > commits
+    }
+    END { for (xid in waiting) print waiting[xid] > open; print first, last }' commits="$work/commits" open="$work/open" >"$work/range"
+  read -r first_lsn last_lsn <"$work/range" || :
+  touch "$work/commits" "$work/open"
+  number_of "${first_lsn:-0/0}"
+  if [ "$number" -lt "$fork" ] || [ "$number" -gt $((fork + 40)) ]; then later "the WAL of timeline $own_tli from $fork_text on is not in $data/pg_wal any more" "bring its files back from the archive into $data/pg_wal, then run the update again; what this site wrote cannot be told otherwise"; fi
+  number_of "$last_lsn"
+  record_end "$number" "$own_tli"
+  if [ "$end" -ne "$own_end" ]; then later "the WAL here reads up to $(lsn_of "$end"), the server replayed up to $(lsn_of "$own_end")" "look at $work/waldump.txt and at the disk"; fi
+  awk '{ for (i = 2; i <= NF; i++) print $i }' "$work/commits" >"$work/xids"
+}
+
+# The newest list of running transactions before the fork that is older than all of these transactions: from there on the
+# WAL holds all that they wrote. Sets scan_from and common_xid, the first transaction number that the peer gave out anew.
+# Numbers wrap, so they are compared by their distance.
+find_start() {
+  scan_from='' common_from='' common_next=''
+  segment=$((fork / wal_segment * wal_segment)) until=$fork_text oldest=$fork
+  while [ -z "$scan_from" ] && [ "$segment" -ge 0 ]; do
+    file=$(wal_file "$own_tli" "$segment")
+    if [ ! -r "$file" ]; then break; fi
+    oldest=$segment
+    waldump --rmgr=Standby --start="$(lsn_of "$segment")" --end="$until" | awk '
+      FILENAME == xids { wanted[$1] = 1; next }
+      match($0, /RUNNING_XACTS nextXid [0-9]+/) {
+        next_xid = substr($0, RSTART + 22, RLENGTH - 22) + 0
+        lsn = substr($0, index($0, ", lsn: ") + 7); sub(/,.*/, "", lsn)
+        whole = 1
+        for (x in wanted) { d = x - next_xid; if (d < -2147483648) d += 4294967296; if (d < 0 || d > 2147483648) { whole = 0; break } }
+        newest = lsn " " next_xid
+        if (whole) found = lsn
+      }
+      END { print newest == "" ? "- -" : newest, found == "" ? "-" : found }' xids="$work/xids" "$work/xids" - >"$work/start"
+    read -r lsn next_xid found <"$work/start"
+    if [ -z "$common_from" ] && [ "$lsn" != - ]; then common_from=$lsn common_next=$next_xid; fi
+    if [ "$found" != - ]; then scan_from=$found; fi
+    until=$(lsn_of "$segment")
+    segment=$((segment - wal_segment))
+  done
+  complete=yes
+  if [ -z "$scan_from" ]; then complete=no scan_from=$(lsn_of "$oldest"); fi
+  if [ -z "$common_from" ]; then common_from=$(lsn_of "$oldest") common_next=3; fi
+  common_xid=$(
+    if [ "$common_from" = "$fork_text" ]; then echo "$common_next"; else
+      waldump --start="$common_from" --end="$fork_text" | awk -v next_xid="$common_next" '
+        function saw(x) { d = x - next_xid; if (d < -2147483648) d += 4294967296; if (d >= most && d < 2147483648) most = d + 1 }
+        BEGIN { most = 0 }
+        match($0, /tx: +[0-9]+/) { x = substr($0, RSTART + 3, RLENGTH - 3) + 0; if (x > 2) saw(x) }
+        match($0, /subxacts: ?[0-9 ]+/) { n = split(substr($0, RSTART + 9, RLENGTH - 9), sub_xid, " "); for (i = 1; i <= n; i++) saw(sub_xid[i]) }
+        END { printf "%.0f\n", (next_xid + most) % 4294967296 }'
+    fi
+  )
+}
+
+# What the WAL says of these transactions, by the files named in `map` (FILE KIND OID):
+#   t OID INSERTS UPDATES KEYUPDATES DELETES   changes of one table; deletes of rows that were there at the fork
+#   p OID HEAD TAIL                            a row of the fork (its place then) and where its newest version lies now
+#   c NAME COUNT | q OID | l | m OID | g FILE | o DATABASE | r OID   catalog, sequence, large objects, materialised view,
+#                                                                    a file that is gone, another database, rewritten
+#   x TRANSACTIONS FIRST LAST
+read_records() {
+  waldump --start="$scan_from" | awk -v fork="$(printf '%08X%08X' $((fork >> 32)) $((fork & 0xFFFFFFFF)))" -v database="$database_oid" '
+    function position(text,  half) { split(text, half, "/"); return substr("00000000" half[1], length(half[1]) + 1) half[2] }
+    function file_of(n,  text) { text = $0; if (!match(text, "blkref #" n ": rel [0-9]+/[0-9]+/[0-9]+ ")) return ""
+      text = substr(text, RSTART, RLENGTH); sub(/.*rel /, "", text); sub(/ $/, "", text); return text }
+    function block_of(n,  text) { text = $0; if (!match(text, "blkref #" n ": rel [0-9/]+ (fork [a-z]+ )?blk [0-9]+")) return ""
+      text = substr(text, RSTART, RLENGTH); sub(/.*blk /, "", text); return text }
+    FILENAME == commits { line[++lines] = $0; for (i = 2; i <= NF; i++) wanted[$i] = lines; next }
+    FILENAME == map { kind[$1] = $2; oid[$1] = $3; next }
+    $2 !~ /^(Heap2?|Sequence|Storage)$/ { next }
+    { match($0, /tx: +[0-9]+/); xid = substr($0, RSTART + 3, RLENGTH - 3); sub(/^ +/, "", xid)
+      desc = substr($0, index($0, "desc: ") + 6); n = split(desc, word, " "); op = word[1] }
+    $2 == "Sequence" {
+      lsn = substr($0, index($0, ", lsn: ") + 7); sub(/,.*/, "", lsn)
+      f = file_of(0); if (position(lsn) >= fork && kind[f] == "s") { sequence[oid[f]] = 1; if (xid in wanted) touched[wanted[xid]] = 1 }
+      next }
+    !(xid in wanted) { next }
+    $2 == "Storage" { if (op == "CREATE") { f = word[2]; sub(/.*\//, "", f); made[f] = 1 }; next }
+    op !~ /^(INSERT|MULTI_INSERT|DELETE|UPDATE|HOT_UPDATE)(\+INIT)?$/ { next }
+    { f = file_of(0); if (f == "") next
+      split(f, piece, "/")
+      if (piece[2] != database && piece[2] != 0) { other[piece[2]] = 1; touched[wanted[xid]] = 1; next }
+      if (!(f in kind)) { gone[f]++; touched[wanted[xid]] = 1; next }
+      k = kind[f]; id = oid[f]
+      if (k == "i") next
+      touched[wanted[xid]] = 1
+      if (k == "c") { catalog[id]++; next }
+      if (k == "l") { large = 1; next }
+      if (k == "m") { view[id] = 1; next }
+      table[id] = 1; if (piece[3] in made) rewritten[id] = 1
+      page = f " " block_of(0); old = ""; new = ""
+      for (i = 2; i <= n; i++) {
+        if (word[i] == "new_off:" || (word[i] ~ /^off:?$/ && word[i - 1] == "new")) new = word[i + 1]
+        else if (word[i] ~ /^(old_)?off:?$/ && old == "") old = word[i + 1] }
+      sub(/,$/, "", old); sub(/,$/, "", new) }
+    op ~ /^MULTI_INSERT/ { inserts[id]++; if (op ~ /INIT/) fresh[page] = 1; next }
+    op ~ /^INSERT/ { inserts[id]++; p = page "," old; delete head[p]; born[p] = 1; next }
+    op == "DELETE" { p = page "," old
+      if ((p in born) || (page in fresh)) delete born[p]; else { deletes[id]++; delete head[p] }
+      next }
+    { updates[id]++; if (desc ~ /KEYS_UPDATED/) keys[id]++
+      from_page = page; b = block_of(1); if (b != "") from_page = f " " b
+      p = from_page "," old; to = page "," new; delete head[to]; delete born[to]
+      if ((p in born) || (from_page in fresh)) { delete born[p]; born[to] = 1 }
+      else { head[to] = (p in head) ? head[p] : p; delete head[p] } }
+    END {
+      for (id in table) print "t", id, inserts[id] + 0, updates[id] + 0, keys[id] + 0, deletes[id] + 0
+      for (to in head) { split(to, t, " "); split(head[to], h, " "); print "p", oid[t[1]], "(" h[2] ")", "(" t[2] ")" }
+      for (c in catalog) print "c", c, catalog[c]
+      for (q in sequence) print "q", q
+      if (large) print "l"
+      for (v in view) print "m", v
+      for (g in gone) print "g", g, gone[g]
+      for (o in other) print "o", o
+      for (r in rewritten) print "r", r
+      for (i = 1; i <= lines; i++) if (i in touched) { split(line[i], w, " "); count++; if (since == "" || w[1] < since) since = w[1]; if (w[1] > latest) latest = w[1] }
+      print "x", count + 0, since == "" ? "-" : since, latest == "" ? "-" : latest
+    }' commits="$work/commits" map="$work/map" "$work/commits" "$work/map" - >"$work/changes"
+}
