@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import pc from "picocolors";
 import { measure, refusalOf, toldPlan, warm, type MeasuredTransition } from "./flip";
 import { Story } from "./story";
@@ -176,10 +177,17 @@ class Demo {
     const plan = toldPlan(result);
     story.done(result);
     for (const warning of plan?.warnings ?? []) story.say(warning);
+    const delta = join(tour.lab.a.cluster.stateDirectory, "delta.done");
     const rejoin = plan?.states.rejoin;
-    story.say(
-      rejoin === "todo" ? "Site a follows site b again." : `Rejoin of site a: ${rejoin ?? "?"}.`,
-    );
+    if (existsSync(delta)) {
+      const [epoch = ""] = readFileSync(delta, "utf8").split(" ");
+      story.say("Site a holds acknowledged writes that b never got. They were exported:");
+      story.quote(readFileSync(join(dirname(delta), "delta", epoch, "summary"), "utf8").trim());
+    } else {
+      story.say(
+        rejoin === "todo" ? "Site a follows site b again." : `Rejoin of site a: ${rejoin ?? "?"}.`,
+      );
+    }
     await this.again("b");
   }
 }
