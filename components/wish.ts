@@ -33,6 +33,7 @@ export function wishOf(
     witnessKeys: [key, ...(args.witnessKeys ?? [])],
     acceptLoss: args.acceptLoss,
     acceptUnproven: args.acceptUnproven,
+    discardDelta: args.discardDelta,
     approvedPlan: args.approvedPlan,
     observe: args.observe,
   });
