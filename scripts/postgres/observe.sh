@@ -53,9 +53,9 @@ observe_state() {
   fact record_from "$record_from"
   fact record_to "$record_to"
   fact record_kind "$record_kind"
-  for file in settled promoted run token permit prepared obeyed; do
+  for file in settled promoted run token permit prepared obeyed rejoin delta.done; do
     recall "$file"
-    fact "$file" "${recalled:--}"
+    fact "${file%.done}" "${recalled:--}"
   done
   maintenance=off guard=-
   if [ -e "$state/maintenance" ]; then maintenance=on; fi

@@ -12,6 +12,11 @@ main() {
     configure
     checkpoint before-rename
     put_in_place
+    # A rewind that was interrupted: what is left of it has been replaced.
+    if [ -e "$state/rejoin" ]; then
+      as_owner rm -rf "$data.rejoin"
+      forget rejoin
+    fi
   elif [ ! -e "$data/standby.signal" ]; then
     refuse "$data holds a database already" "move it away by hand if it may be replaced, then run the update again"
   fi
@@ -24,10 +29,14 @@ main() {
 copy() {
   answer=$(
     peer_sql replication=database <<SQL
-select pg_is_in_recovery() as recovering, not exists (select from pg_replication_slots where slot_name = 'standby_$site') as slotless \gset
+select pg_is_in_recovery() as recovering, exists (select from pg_replication_slots where slot_name = 'standby_$site' and wal_status = 'lost') as gone \gset
 \if :recovering
 \echo standby
 \else
+\if :gone
+DROP_REPLICATION_SLOT standby_$site;
+\endif
+select not exists (select from pg_replication_slots where slot_name = 'standby_$site') as slotless \gset
 \if :slotless
 CREATE_REPLICATION_SLOT standby_$site PHYSICAL RESERVE_WAL;
 \endif

@@ -10,7 +10,7 @@ import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
 
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
-const NO_VERBS = new Set<string>(["runner", ...GUARD_PARTS]);
+const NO_VERBS = new Set<string>(["runner", "postgres/remake", ...GUARD_PARTS]);
 // A verb never uses all of lib.sh: names it does not read (SC2034), arguments it does not pass (SC2119, SC2120).
 const PARTLY_USED = "SC2034,SC2119,SC2120";
 

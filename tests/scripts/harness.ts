@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { Cluster, temporaryFolder } from "../../lab/postgres/cluster";
 import { freePort } from "../../lab/postgres/ports";
 import { clusterOwner, ownedFolder } from "../../lab/postgres/programs";
+import { scriptText } from "../../plan/scripts";
+import { loadScripts } from "../../sites/scripts";
 
 export type Input = Readonly<Record<string, string | number>>;
 export type SiteId = "a" | "b";
@@ -166,7 +168,7 @@ async function acceptsWrites(cluster: Cluster): Promise<boolean> {
 
 function compose(verb: string, input: Input): string {
   const lib = readFileSync(join(scripts, "lib.sh"), "utf8");
-  const body = readFileSync(join(scripts, "postgres", `${verb}.sh`), "utf8");
+  const body = scriptText(loadScripts(scripts), `postgres/${verb}`);
   const lines = Object.entries(input).map(([key, value]) => `${key}=${value}`);
   return `${lib}${body}main <<'STANDBY_INPUT'\n${lines.join("\n")}\nSTANDBY_INPUT\n`;
 }
