@@ -73,6 +73,9 @@ const siteFactsSchema = z
     guard_isolation: text,
     peer_guard: text,
     obeyed: count,
+    delta: text,
+    rejoin: text,
+    data_size: count,
     quarantine: flag,
     async_overrides: count,
     leftovers: text,
@@ -120,6 +123,12 @@ const siteFactsSchema = z
     guardIsolation: facts.guard_isolation,
     peerGuard: peerGuardOf(facts.peer_guard),
     obeyed: facts.obeyed ?? 0,
+    // "EPOCH FORK END SHA256" of the last export.
+    delta: facts.delta?.split("_"),
+    /** A rewind or a new copy that is under way: `rewind`, `reseed` or `ready`, and more. */
+    rejoin: facts.rejoin,
+    /** Bytes of all databases; only a primary that nobody follows says it. */
+    dataSize: facts.data_size,
     quarantine: facts.quarantine,
     asyncOverrides: facts.async_overrides ?? 0,
     leftovers: facts.leftovers?.split(",") ?? [],

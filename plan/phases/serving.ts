@@ -1,7 +1,8 @@
 import { pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
 import { factsOf } from "../newest";
-import { diverged } from "../divergence";
+import { deltaExported, diverged } from "../divergence";
+import { rejoinOutlook, rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
 import {
@@ -158,34 +159,47 @@ function whyWaiting(context: Context): string | undefined {
     return `site ${from} holds a database of something else (system identifier ${mine}, not ${theirs}); move ${wish.sites[from].database.dataDirectory} aside, then: pulumi up`;
   }
   const apart = diverged(left, factsOf(here));
-  if (apart === undefined) return undefined;
-  return `site ${from} has diverged: ${apart}. It stays fenced and its data is untouched. Keep ${wish.sites[from].database.dataDirectory} as it is: the writes that only it holds must be exported before it is made a standby again`;
+  if (apart === undefined || mayOverwrite(context)) return undefined;
+  const { epoch } = context.decision;
+  return `site ${from} has diverged: ${apart}. It stays fenced and its data is untouched. Keep ${wish.sites[from].database.dataDirectory} as it is: the writes that only it holds must be exported before it is made a standby again; to give them up: pulumi config set discardDelta ${epoch} && pulumi up`;
+}
+
+/** The writes that only the other site holds are exported, or given up for exactly this epoch. The verb asks again. */
+function mayOverwrite({ wish, decision, left, here }: Context): boolean {
+  if (wish.discardDelta === decision.epoch) return true;
+  return left.reach === "up" && deltaExported(left, factsOf(here));
 }
 
 export const rejoin: Phase = {
   id: "rejoin",
   steps: (context) => {
     const { from, left, wish } = context;
-    const empty = left.reach === "up" && left.role === "absent";
-    const verb = empty ? "postgres/seed" : "postgres/rejoin";
+    const outlook = rejoinOutlook(left, factsOf(context.here));
+    const empty = outlook.way === "seed";
+    const copies = outlook.way !== "follow";
+    const seconds = 4 * wish.limits.stepSeconds;
+    const discards = wish.discardDelta === context.decision.epoch;
     return [
       {
         step: runStep({
           id: "rejoin",
           phase: "rejoin",
-          title: empty ? "copy the database to the other site" : "make the other site the standby",
+          title: rejoinTitle(outlook),
           why: "A pair without a standby is one failure away from an outage without an end.",
           undo: "none needed: a standby accepts no writes",
           parts: [
             part(
               context,
               from,
-              verb,
-              { value: "rejoin", ...epochLines(context) },
+              empty ? "postgres/seed" : "postgres/rejoin",
               {
-                bound: empty ? 24 * 3600 : 4 * wish.limits.stepSeconds,
-                secret: empty,
+                value: "rejoin",
+                // A copy may take its time; what waits for a server's answer may not.
+                step_bound: String(seconds),
+                ...(discards ? { discard_delta: String(context.decision.epoch) } : {}),
+                ...epochLines(context),
               },
+              { bound: copies ? 24 * 3600 : seconds, secret: empty },
             ),
           ],
           check: [checkPart(context, from, "rejoin")],

@@ -66,8 +66,7 @@ function drain(world: World, site: SiteId, token: Leave): Outcome {
   } as const;
   const peer = otherSite(site);
   const there = world[peer];
-  const fetches =
-    there.reach && there.role === "standby" && there.upstream && !there.stalled && !there.diverged;
+  const fetches = there.reach && there.role === "standby" && there.upstream && !there.diverged;
   if (!fetches) return done(change(world, site, ended));
   return done(change(change(world, peer, { behind: false }), site, { ...ended, token }));
 }
@@ -138,8 +137,11 @@ const rejoin: Verb = (world, part) => {
   if (isWritable(here)) return refused(world);
   if (here.role === "absent" || !isWritable(other)) return later(world);
   const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
-  if (here.diverged) return later(change(world, part.site, { ...standby, upstream: false }));
-  const follows = { upstream: true, stalled: false, behind: false };
+  const givenUp = part.input.discard_delta === part.input.epoch && part.input.epoch !== undefined;
+  if (here.diverged && !givenUp) {
+    return later(change(world, part.site, { ...standby, upstream: false }));
+  }
+  const follows = { upstream: true, stalled: false, behind: false, diverged: false };
   return done(change(world, part.site, { ...standby, ...follows }));
 };
 

@@ -39,6 +39,7 @@ export interface Flags {
   readonly activeSite: SiteId;
   readonly acceptLoss?: number;
   readonly acceptUnproven?: number;
+  readonly discardDelta?: number;
 }
 
 const known = new Map<string, Desired>();
@@ -67,6 +68,7 @@ const VERBS = [
   "postgres/prepare",
   "postgres/promote",
   "postgres/rejoin",
+  "postgres/remake",
   "postgres/revoke",
   "postgres/seed",
   "postgres/settle",
