@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { otherSite } from "../../plan/terms";
-import { Pair, type Outcome, type SiteId } from "./harness";
+import { otherSite } from "../plan/terms";
+import { fakePrograms, Pair, type Outcome, type SiteId } from "./pair";
 
 /** A pair that is made to diverge again and again: the site that serves is lost with rows that only it has. */
 export class DivergedPair {
@@ -69,6 +69,17 @@ export class DivergedPair {
   rejoin(more: Record<string, string | number> = {}, failAt?: string): Promise<Outcome> {
     const input = { value: "rejoin", ...this.lines, ...more };
     return this.pair.verb(this.lost, "rejoin", input, failAt === undefined ? {} : { failAt });
+  }
+
+  /** A rejoin whose verb, and pg_rewind with it, is killed after a while; says what was under way. */
+  async killedRejoin(delayMs: number): Promise<string> {
+    const { pair, lost } = this;
+    const bindir = fakePrograms(pair, {
+      pg_rewind: `"$real" "$@" & pid=$!; (sleep ${delayMs / 1000}; kill -KILL $pid $PPID 2>/dev/null) & wait $pid`,
+    });
+    const outcome = await this.rejoin({ discard_delta: this.#epoch, bindir });
+    const marker = (await pair.observe(lost))["rejoin"] ?? "-";
+    return outcome.code === 0 ? "ended before" : `exit ${String(outcome.code)}, ${marker}`;
   }
 
   /** Somebody else starts PostgreSQL on the serving name, whatever lies there. It may fail; it must not write. */

@@ -5,11 +5,11 @@
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Cluster, temporaryFolder } from "../../lab/postgres/cluster";
-import { freePort } from "../../lab/postgres/ports";
-import { clusterOwner, ownedFolder } from "../../lab/postgres/programs";
-import { scriptText } from "../../plan/scripts";
-import { loadScripts } from "../../sites/scripts";
+import { Cluster, temporaryFolder } from "./postgres/cluster";
+import { freePort } from "./postgres/ports";
+import { clusterOwner, ownedFolder } from "./postgres/programs";
+import { scriptText } from "../plan/scripts";
+import { loadScripts } from "../sites/scripts";
 
 export type Input = Readonly<Record<string, string | number>>;
 export type SiteId = "a" | "b";
@@ -29,7 +29,7 @@ export interface CallOptions {
 
 /** A password that every quoting mistake stumbles over. */
 export const password = `p'w"$\`x\\y:z #%&*!`;
-const scripts = join(__dirname, "../../scripts");
+const scripts = loadScripts();
 
 export class Pair {
   fakeFolders = 0;
@@ -167,8 +167,8 @@ async function acceptsWrites(cluster: Cluster): Promise<boolean> {
 }
 
 function compose(verb: string, input: Input): string {
-  const lib = readFileSync(join(scripts, "lib.sh"), "utf8");
-  const body = scriptText(loadScripts(scripts), `postgres/${verb}`);
+  const lib = scriptText(scripts, "lib");
+  const body = scriptText(scripts, `postgres/${verb}`);
   const lines = Object.entries(input).map(([key, value]) => `${key}=${value}`);
   return `${lib}${body}main <<'STANDBY_INPUT'\n${lines.join("\n")}\nSTANDBY_INPUT\n`;
 }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DivergedPair } from "./diverged";
+import { DivergedPair } from "../../lab/divergedPair";
 import { fakePrograms } from "./harness";
 
 jest.setTimeout(240_000);
