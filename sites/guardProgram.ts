@@ -35,7 +35,8 @@ export function composeScripts(scripts: Scripts): Scripts {
     "postgres/observe": asking("postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
-    "postgres/rejoin": together(scripts, ["postgres/seed", "postgres/remake", "postgres/rejoin"]),
+    "postgres/seed": together(scripts, ["postgres/copy", "postgres/seed"]),
+    "postgres/rejoin": together(scripts, ["postgres/copy", "postgres/remake", "postgres/rejoin"]),
   };
 }
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# remake: gives this site the peer's data where following is not enough. Put in front of rejoin, behind seed.
+# remake: gives this site the peer's data where following is not enough. Stands in front of rejoin, behind copy.
 #   rewind  pg_rewind: only what differs is copied
-#   reseed  a whole new copy, by seed's functions
+#   reseed  a whole new copy, by copy's functions
 # Danger: pg_rewind deletes standby.signal and every marker inside the data folder, and killed half-way it leaves a folder
 # that starts writable with rows missing. So it never works under the serving name: the folder is called DATA.rejoin from
 # before the first changed byte until the signal and the configuration are back and synced. What is under way is written
 # down in the state folder, file rejoin: `rewind`, `reseed` or `ready`, and when it began.
-# shellcheck disable=SC2154 # lib.sh, seed.sh and rejoin.sh set them
+# shellcheck disable=SC2154 # lib.sh, copy.sh and rejoin.sh set them
 
 # What an earlier run left. Sets `way` to reseed where a rewind was interrupted: only a new copy is sure to be whole.
 take_up() {
