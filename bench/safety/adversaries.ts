@@ -55,8 +55,8 @@ const cutBeforeStop: Adversary = {
   name: "link cut just before the stop",
   run: async (pair) => {
     const lines = flip(pair);
-    const sender = titled(pair, "a", "walsender");
-    const cut = `"$real" "$@"; code=$?; sleep 0.5; kill -STOP ${sender} 2>/dev/null; exit $code`;
+    const receiver = titled(pair, "b", "walreceiver");
+    const cut = `"$real" "$@"; code=$?; sleep 0.5; kill -STOP ${receiver} 2>/dev/null; exit $code`;
     const bindir = fakePrograms(pair, { psql: cut });
     const fence = await pair.holds("a", "fence", { value: "stop", ...lines, bindir });
     const fooled = await acceptedBy(await pair.a.controlData(), pair.b);
@@ -95,14 +95,17 @@ const undone: Adversary = {
   },
 };
 
-/** The same, and nobody asks a again: the position alone must tell. */
+/** The same, and nobody asks a again: what b has received since must tell. */
 const undoneUnasked: Adversary = {
-  name: "taken back, then asked of b alone",
+  name: "token of a fence that was taken back, asked of b alone",
   run: async (pair) => {
-    const seen = await undone.run(pair);
-    const token = { ...flip(pair, 3) };
-    const outcome = await pair.verb("b", "verify", { value: "token", ...token, token: "-" });
-    return { ...verdict([outcome], []), said: `${seen.said} | ${outcome.stderr}` };
+    const lines = flip(pair);
+    const fence = await pair.holds("a", "fence", { value: "stop", ...lines });
+    await pair.holds("a", "promote", { value: "resume", ...lines });
+    await pair.a.query("insert into ledger select from generate_series(1, 5000)");
+    await caughtUp(pair);
+    const token = fence.facts.token ?? "";
+    return verdict([await pair.verb("b", "verify", { value: "token", ...lines, token })], []);
   },
 };
 

@@ -93,12 +93,13 @@ SQL
   ask_promotion
 }
 
-# One session. The nudge: a promotion asked for just after the primary stopped can wait a whole wal_retrieve_retry_interval.
+# One session. A name that waits in a file counts as well: the nudge's reload would bring it to life. The nudge: a promotion asked for just after the primary stopped can wait a whole wal_retrieve_retry_interval.
 ask_promotion() {
   answer=$(
     sql <<SQL
 \set ON_ERROR_STOP off
-select clock_timestamp() as began, current_setting('synchronous_standby_names') <> '' as waits, pg_is_in_recovery() as recovering \gset
+select clock_timestamp() as began, (current_setting('synchronous_standby_names') <> ''
+  or exists (select from pg_file_settings where name = 'synchronous_standby_names' and setting <> '')) as waits, pg_is_in_recovery() as recovering \gset
 \if :recovering
 select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
   where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset

@@ -35,7 +35,7 @@ test("prepared and open transactions, a hanging archiver and synchronous_standby
     await pair.a.query("begin; insert into ledger values (1); prepare transaction 'later'");
     await pair.a.query("alter system set synchronous_standby_names = 'standby_b'");
     await pair.a.query("select pg_reload_conf()");
-    await pair.a.query("alter system set synchronous_standby_names = 'standby_b, standby_c'");
+    // Not loaded yet: the promotion's own reload must not bring it to life.
     await pair.b.query("alter system set synchronous_standby_names = 'standby_nobody'");
     await pair.a.query("select pg_switch_wal()");
     const open = pair.a
