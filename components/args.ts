@@ -37,6 +37,11 @@ export interface StandbyPairArgs {
    * Danger: if it has not, two sites accept writes. @default none
    */
   acceptUnproven?: number | undefined;
+  /**
+   * Epoch whose failover left a site with writes of its own that nobody wants: its rejoin may overwrite them without an
+   * exported delta. Danger: acknowledged writes are destroyed, and no copy of them is left. @default none
+   */
+  discardDelta?: number | undefined;
   /** Digest of the one plan that may run, as a preview prints it. @default any plan */
   approvedPlan?: string | undefined;
   /** `none`: do not dial the sites, show only the DNS part; for previews without keys. Updates then refuse. @default "ssh" */
@@ -126,4 +131,9 @@ export interface LimitArgs {
   lagBytes?: number;
   /** Seconds one verb may take at a site. @default 60 */
   stepSeconds?: number;
+  /**
+   * Increments by which every sequence leaps after a failover that may have lost writes, so that new rows do not take the
+   * numbers of those that come back with the delta. 0 switches it off. @default 10000
+   */
+  sequenceLeap?: number;
 }

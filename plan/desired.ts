@@ -112,6 +112,7 @@ export const desiredSchema = z.strictObject({
         .positive()
         .default(16 * 1024 * 1024),
       stepSeconds: seconds.default(60),
+      sequenceLeap: z.number().int().min(0).max(1_000_000_000).default(10_000),
     })
     .prefault({}),
   /** Public halves of the witness keys: id and base64 of the raw 32 bytes. */
@@ -126,6 +127,7 @@ export const desiredSchema = z.strictObject({
     .max(2),
   acceptLoss: epochNumber.optional(),
   acceptUnproven: epochNumber.optional(),
+  discardDelta: epochNumber.optional(),
   approvedPlan: z
     .string()
     .regex(/^[0-9]+-[0-9a-f]{12}$/, "must be a plan digest as preview prints it, EPOCH-HASH")

@@ -74,6 +74,8 @@ const siteFactsSchema = z
     peer_guard: text,
     obeyed: count,
     delta: text,
+    rejoin: text,
+    data_size: count,
     quarantine: flag,
     async_overrides: count,
     leftovers: text,
@@ -123,6 +125,10 @@ const siteFactsSchema = z
     obeyed: facts.obeyed ?? 0,
     // "EPOCH FORK END SHA256" of the last export.
     delta: facts.delta?.split("_"),
+    /** A rewind or a new copy that is under way: `rewind`, `reseed` or `ready`, and more. */
+    rejoin: facts.rejoin,
+    /** Bytes of all databases; only a primary that nobody follows says it. */
+    dataSize: facts.data_size,
     quarantine: facts.quarantine,
     asyncOverrides: facts.async_overrides ?? 0,
     leftovers: facts.leftovers?.split(",") ?? [],

@@ -29,7 +29,8 @@ export function guardHash(scripts: Scripts): string {
 
 /**
  * The same scripts, with those that need others put together: what asks the witness stands in front of `site/witness`
- * and `postgres/observe`, the whole guard in front of `site/install`; `postgres/delta` is four files. What is put together already stays as it is.
+ * and `postgres/observe`, the whole guard in front of `site/install`, what copies and rewinds in front of
+ * `postgres/seed` and `postgres/rejoin`; `postgres/delta` is four files. What is put together already stays as it is.
  */
 export function composeScripts(scripts: Scripts): Scripts {
   const install = scriptText(scripts, "site/install");
@@ -43,7 +44,13 @@ export function composeScripts(scripts: Scripts): Scripts {
     "postgres/observe": asking("postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
+    "postgres/seed": together(scripts, ["postgres/copy", "postgres/seed"]),
+    "postgres/rejoin": together(scripts, ["postgres/copy", "postgres/remake", "postgres/rejoin"]),
   };
+}
+
+function together(scripts: Scripts, names: readonly string[]): string {
+  return names.map((name) => body(scripts, name)).join("\n");
 }
 
 function body(scripts: Scripts, name: string): string {

@@ -75,6 +75,8 @@ function fenceParts(context: Context): readonly Part[] {
   const { from, to, wish } = context;
   const lines = epochLines(context);
   const bound = wish.sites[from].database.stopSeconds * 2 + 20;
+  // A lost site is started once more, so that the other one can fetch what it lacks.
+  const drains = bound + wish.limits.stepSeconds;
   switch (context.decision.transition) {
     case "switchover":
       // Danger: this run's id must be stored at the target before anything stops, also when drain is done already:
@@ -84,7 +86,9 @@ function fenceParts(context: Context): readonly Part[] {
         part(context, from, "postgres/fence", { value: "stop", ...lines }, { bound }),
       ];
     case "failover":
-      return [part(context, from, "postgres/fence", { value: "dead", ...lines }, { bound })];
+      return [
+        part(context, from, "postgres/fence", { value: "dead", ...lines }, { bound: drains }),
+      ];
     case "resume":
       return [part(context, from, "postgres/revoke", lines)];
     case "initial":
@@ -154,18 +158,19 @@ export const verify: Phase = {
           phase: "verify",
           title: handsOver
             ? "prove that the standby holds every byte the fenced site wrote"
-            : "check what was accepted for this epoch",
+            : "prove that the standby fetched all that the lost site held, or check what was accepted",
           why: handsOver
             ? "A clean stop proves nothing: the last record may never have left the site."
-            : "Nothing can prove what a lost site still held, so a person says that it may be handed over later.",
+            : "What a lost site still holds is fetched where its host answers; only elsewhere a person says that it may be handed over later.",
           undo: "the step itself revokes the permit and starts the old primary again",
-          needs: handsOver ? [{ fact: "token", of: "fence" }] : [],
+          needs: [{ fact: "token", of: "fence" }],
           parts: handsOver
             ? [
                 part(context, from, "postgres/fenced", lines, { bound: 10 }),
                 part(context, to, "postgres/verify", { value: "token", ...lines }),
               ]
             : [
+                part(context, from, "postgres/fenced", { value: "lost", ...lines }, { bound: 10 }),
                 part(context, to, "postgres/verify", {
                   value: "accepted",
                   accept_loss: accepted,
@@ -186,7 +191,7 @@ export const verify: Phase = {
 export const promote: Phase = {
   id: "promote",
   steps: (context) => {
-    const { to, decision, here } = context;
+    const { to, decision, here, wish } = context;
     const value =
       decision.transition === "initial" || decision.transition === "resume"
         ? decision.transition
@@ -203,7 +208,15 @@ export const promote: Phase = {
           why: "Under its lock, with the permit of this run and epoch: a promotion cannot be withdrawn.",
           undo: "none: from here the only way is forward; going back is a switchover",
           needs: value === "permit" ? [{ fact: "permit", of: "verify" }] : [],
-          parts: [part(context, to, "postgres/promote", { value, ...epochLines(context) })],
+          parts: [
+            part(context, to, "postgres/promote", {
+              value,
+              ...(decision.transition === "failover"
+                ? { sequence_leap: String(wish.limits.sequenceLeap) }
+                : {}),
+              ...epochLines(context),
+            }),
+          ],
           check: [checkPart(context, to, "promote")],
         }),
         has: true,

@@ -3,6 +3,7 @@ import type { PivotObserved } from "../observed";
 import type { Part } from "../step";
 import { factsOf } from "../newest";
 import { deltaExported, diverged } from "../divergence";
+import { rejoinOutlook, rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
 import {
@@ -158,41 +159,51 @@ function whyWaiting(context: Context): string | undefined {
   if (mine !== undefined && theirs !== undefined && mine !== theirs) {
     return `site ${from} holds a database of something else (system identifier ${mine}, not ${theirs}); move ${wish.sites[from].database.dataDirectory} aside, then: pulumi up`;
   }
-  const apart = diverged(left, factsOf(here));
-  if (apart === undefined || !deltaExported(left, factsOf(here))) return undefined;
-  return `site ${from} has diverged: ${apart}. It stays fenced, its data is untouched, and the writes that only it holds lie in ${wish.sites[from].stateDirectory}/delta/${left.delta?.[0] ?? ""}. Look at them and apply them: pulumi preview --json | standby delta show`;
+  return undefined;
 }
 
-/** Until its own writes are exported, nothing at a diverged site may be copied over, dropped or settled. */
+/** Until its own writes are exported or given up, nothing at a diverged site may be copied over, dropped or settled. */
 function apartFrom(context: Context): boolean {
   const { left, here } = context;
-  return left.reach === "up" && diverged(left, factsOf(here)) !== undefined;
+  const apart = left.reach === "up" && diverged(left, factsOf(here)) !== undefined;
+  return apart && !mayOverwrite(context);
 }
 
 /** In front of whatever makes a standby of a returned site. It does nothing where nothing diverged. */
 function deltaPart(context: Context, dial: boolean): Part {
-  const { from, wish } = context;
+  const { from, wish, decision } = context;
+  // What a switchover left is proven to be whole at the other site.
+  const lossless = decision.transition === "switchover" || decision.transition === "initial";
   return part(
     context,
     from,
     "postgres/delta",
     { value: "export", ...epochLines(context) },
-    { bound: 10 * wish.limits.stepSeconds, dial },
+    { bound: 10 * wish.limits.stepSeconds, dial: dial && !lossless },
   );
+}
+
+/** The writes that only the other site holds are exported, or given up for exactly this epoch. The verb asks again. */
+function mayOverwrite({ wish, decision, left, here }: Context): boolean {
+  if (wish.discardDelta === decision.epoch) return true;
+  return left.reach === "up" && deltaExported(left, factsOf(here));
 }
 
 export const rejoin: Phase = {
   id: "rejoin",
   steps: (context) => {
     const { from, left, wish } = context;
-    const empty = left.reach === "up" && left.role === "absent";
-    const verb = empty ? "postgres/seed" : "postgres/rejoin";
+    const outlook = rejoinOutlook(left, factsOf(context.here));
+    const empty = outlook.way === "seed";
+    const copies = outlook.way !== "follow";
+    const seconds = 4 * wish.limits.stepSeconds;
+    const discards = wish.discardDelta === context.decision.epoch;
     return [
       {
         step: runStep({
           id: "rejoin",
           phase: "rejoin",
-          title: empty ? "copy the database to the other site" : "make the other site the standby",
+          title: rejoinTitle(outlook),
           why: "A pair without a standby is one failure away from an outage without an end.",
           undo: "none needed: a standby accepts no writes",
           parts: [
@@ -200,12 +211,18 @@ export const rejoin: Phase = {
             part(
               context,
               from,
-              verb,
-              { value: "rejoin", ...epochLines(context) },
+              empty ? "postgres/seed" : "postgres/rejoin",
               {
-                bound: empty ? 24 * 3600 : 4 * wish.limits.stepSeconds,
+                value: "rejoin",
+                // A copy may take its time; what waits for a server's answer may not.
+                step_bound: String(seconds),
+                ...(discards ? { discard_delta: String(context.decision.epoch) } : {}),
+                ...epochLines(context),
+              },
+              {
+                bound: copies ? 24 * 3600 : seconds,
                 secret: empty,
-                // An update that has just exported a delta ends well; what becomes of it is for a person to say.
+                // The update that exports a delta leaves the site as it is: a person may look before anything is rewound.
                 dial: reached(left) && !apartFrom(context),
               },
             ),

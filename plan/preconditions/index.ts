@@ -1,6 +1,6 @@
 import { reachedFacts, type Context } from "../phases/context";
 import { pivotName, siteName } from "../desired";
-import type { SiteFacts } from "../observed";
+import type { SiteFacts, SiteObserved } from "../observed";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
@@ -89,14 +89,17 @@ function unreachedText({ from, wish }: Context, why: string): string {
   return `site ${from} was not reached (${why}): nothing proves that it has stopped accepting writes; that is assumed after ${wish.guard.bound} s, the bound of its guard`;
 }
 
-/** A failover promotes without proof, so a person says so, for this epoch only. */
+/**
+ * A failover without a proof needs a person's word, for this epoch only. A site whose host answers is drained first; where
+ * that turns out to be impossible, the verify step refuses and asks for it.
+ */
 function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[] {
   const { wish, decision, from, left } = context;
   const open = steps.some((step) => step.id === "promote" && step.state === "todo");
   if (decision.transition !== "failover" || context.promoted || !open) return [];
   const { epoch } = decision;
   const needs = [
-    ...(wish.acceptLoss === epoch ? [] : ["acceptLoss"]),
+    ...(drainable(left) || wish.acceptLoss === epoch ? [] : ["acceptLoss"]),
     ...(left.reach === "up" || leaseProves(context) || wish.acceptUnproven === epoch
       ? []
       : ["acceptUnproven"]),
@@ -111,7 +114,7 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
       code: "acceptance",
       what: [
         left.reach === "up"
-          ? `site ${from} answers, but its database does not serve (${left.role})`
+          ? `site ${from} answers, but has no database any more (${left.role})`
           : unreachedText(context, left.why),
         `promoting site ${decision.to} may leave acknowledged writes behind at site ${from} (epoch ${epoch})`,
         ...(stale.length === 0
@@ -128,6 +131,11 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
       ].join("\n"),
     },
   ];
+}
+
+/** Its host answers and its data is there: what it holds can be fetched. */
+function drainable(left: SiteObserved): boolean {
+  return left.reach === "up" && left.role !== "absent";
 }
 
 /** Live answers that nobody planned. */

@@ -1,7 +1,8 @@
 #!/bin/sh
 # fence: make this site provably unable to accept writes, and say where it stopped.
 # The signal is placed and synced before the stop, so that no later start of this data can write.
-# value=dead: this site was lost; then an unclean end is fenced too, without a token.
+# value=dead: this site was lost. Then it is started once more, as a standby of nobody, so that the other site fetches what
+# it has not received yet; the token then says `drained`: END is the last valid record. Where that fails there is no token.
 
 main() {
   read_input
@@ -12,7 +13,11 @@ main() {
   if [ "${recalled%% *}" = "$epoch" ] && [ "$to" = "$site" ]; then refuse "this site was promoted in epoch $epoch" "run the update again, the only way is forward"; fi
   stop_ms=0
   if postmaster; then fence_running; else fence_stopped; fi
-  prove_fence
+  if [ "$value" = dead ]; then
+    drain
+  else
+    prove_fence
+  fi
   fact fenced yes
   fact stop_ms "$stop_ms"
 }
@@ -44,6 +49,8 @@ SQL
   case $answer in
   standby*)
     place_signal
+    # Not needed by anybody as it is: what it holds is drained, or it ends as a standby that cannot write.
+    if [ "$value" = dead ]; then stop_bounded; fi
     return 0
     ;;
   silent) if ! is_loss; then later "PostgreSQL does not answer, its role is not known" "look at its log, then run the update again"; fi ;;
@@ -158,19 +165,93 @@ prove_fence() {
 }
 forget_old_token() { if [ -e "$state/token" ]; then rm -f "$state/token"; fi; }
 
-# The file of a token need not outlive a crash: after one, the fence is asked again.
+# What the other site lacks is fetched by it, not given up: this site runs as a standby that follows nobody until the other
+# site has all of it on its own disk. It cannot write meanwhile: the signal is placed, and every trigger is passed as empty.
+drain() {
+  forget_old_token
+  if postmaster; then stop_bounded; fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  drain_bound=$((step_bound / 3))
+  checkpoint before-drain
+  fetched='' why='it does not start as a standby'
+  if (step_bound=$drain_bound && start_postgres "-c primary_conninfo= -c restore_command= -c recovery_min_apply_delay=0 -c hot_standby=on") && postmaster; then await_fetched; fi
+  checkpoint fetched
+  if ! stop_postgres INT "$stop_bound"; then stop_postgres QUIT 5 || kill_all; fi
+  if [ -n "$(data_processes)" ]; then kill_all; fi
+  if [ -z "$fetched" ]; then
+    say "not drained: $why"
+    fact drained no
+    fact token -
+    return 0
+  fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  read -r own_tli own_end _ <<FETCHED
+$fetched
+FETCHED
+  number_of "$own_end"
+  end=$number
+  drained_token
+  fact drained yes
+}
+
+# The other site's receiver knocks by itself, each wal_retrieve_retry_interval. `fetched` is set once this site's replay
+# stands still and the other site has flushed up to it.
+await_fetched() {
+  answer=$(
+    timeout "$((drain_bound + 5))" cat <<SQL | sql
+do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$drain_bound s'; seen pg_lsn; since timestamptz := clock_timestamp();
+begin
+  while clock_timestamp() < give_up loop
+    if pg_last_wal_replay_lsn() is distinct from seen then seen := pg_last_wal_replay_lsn(); since := clock_timestamp(); end if;
+    exit when clock_timestamp() > since + interval '0.3 s'
+      and exists (select from pg_stat_replication where application_name = 'standby_$peer' and flush_lsn >= seen);
+    perform pg_stat_clear_snapshot();
+    perform pg_sleep(0.01);
+  end loop;
+end \$\$;
+select concat_ws(' ', (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint()),
+  pg_last_wal_replay_lsn(), pg_is_in_recovery(), coalesce((select max(flush_lsn) from pg_stat_replication where application_name = 'standby_$peer')::text, 'never'),
+  coalesce((select max(flush_lsn) from pg_stat_replication where application_name = 'standby_$peer') >= pg_last_wal_replay_lsn(), false));
+SQL
+  ) || answer=''
+  why='PostgreSQL does not answer as a standby'
+  if [ -z "$answer" ]; then return 0; fi
+  read -r _ own_end recovering flushed complete <<ANSWER
+$answer
+ANSWER
+  if [ "$recovering" != t ]; then fault "this site is not in recovery although standby.signal is placed" "read $state/log/server.log"; fi
+  why="site $peer has fetched up to $flushed of $own_end within $drain_bound s"
+  if [ "$complete" = t ]; then fetched=$answer; fi
+}
+
+# A drained server ends without a shutdown record: its proof is the tail alone, so LSN and record hash are the tail's.
+drained_token() {
+  tail_start
+  tail_hash=$(wal_bytes "$own_tli" "$tail_from" "$end" | sha256sum)
+  put_token "v1-drained,$control_system,$own_tli,$(lsn_of "$tail_from"),$own_end,${tail_hash%% *},$(lsn_of "$tail_from"),${tail_hash%% *},$epoch,$run"
+}
+
 make_token() {
   number_of "$control_lsn"
   start=$number
   record_end "$start" "$control_tli"
-  tail_from=$(((end - 1) / wal_segment * wal_segment))
-  if [ $((end - 65536)) -gt "$tail_from" ]; then tail_from=$((end - 65536)); fi
+  tail_start
   record_hash=$(wal_bytes "$control_tli" "$start" "$end" | sha256sum)
   tail_hash=$(wal_bytes "$control_tli" "$tail_from" "$end" | sha256sum)
-  token="v1,$control_system,$control_tli,$control_lsn,$(lsn_of "$end"),${record_hash%% *},$(lsn_of "$tail_from"),${tail_hash%% *},$epoch,$run"
+  put_token "v1,$control_system,$control_tli,$control_lsn,$(lsn_of "$end"),${record_hash%% *},$(lsn_of "$tail_from"),${tail_hash%% *},$epoch,$run"
+}
+
+# Sets `tail_from`: at most 64 kB before `end`, in the same segment.
+tail_start() {
+  tail_from=$(((end - 1) / wal_segment * wal_segment))
+  if [ $((end - 65536)) -gt "$tail_from" ]; then tail_from=$((end - 65536)); fi
+}
+
+# The file of a token need not outlive a crash: after one, the fence is asked again.
+put_token() {
   checkpoint before-token
-  keep token "$token"
-  fact token "$token"
+  keep token "$1"
+  fact token "$1"
 }
 
 wal_bytes() { # TIMELINE FROM TO: these bytes of the WAL, across segments

@@ -63,7 +63,7 @@ observe_state() {
   fact record_from "$record_from"
   fact record_to "$record_to"
   fact record_kind "$record_kind"
-  for file in settled promoted run token permit prepared obeyed delta.done; do
+  for file in settled promoted run token permit prepared obeyed rejoin delta.done; do
     recall "$file"
     fact "${file%.done}" "${recalled:--}"
   done
@@ -172,6 +172,8 @@ select concat_ws(E'\n',
     else exists (select from pg_stat_replication where application_name = 'standby_$peer' and state = 'streaming') end then 'yes' else 'no' end,
   'lag_bytes=' || coalesce(case when not recovery then (select max(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn))
     from pg_stat_replication where application_name = 'standby_$peer')::text end, '-'),
+  'data_size=' || coalesce(case when not recovery and not exists (select from pg_stat_replication where application_name = 'standby_$peer')
+    then (select sum(pg_database_size(oid))::bigint from pg_database)::text end, '-'),
   'upstream=' || coalesce(substring(conninfo from 'host=''?([^ '']+)') || ':' || coalesce(substring(conninfo from 'port=''?([^ '']+)'), '5432'), '-'),
   'quarantine=' || case when recovery and conninfo = '' then 'yes' else 'no' end,
   'paused=' || case when case when recovery then pg_is_wal_replay_paused() end then 'yes' else 'no' end,

@@ -147,6 +147,14 @@ create or replace function standby.answer(nonce text) returns text language sql 
 revoke all on function standby.answer(text) from public;
 grant usage on schema standby to "$replication_user";
 grant execute on function standby.answer(text) to "$replication_user";
+create or replace function standby.checkpoint() returns void language plpgsql security definer set search_path = pg_catalog as \$\$ begin checkpoint; end \$\$;
+create table if not exists standby.mark (site text primary key, nonce text not null);
+create or replace function standby.write_mark(place text, word text) returns void language sql security definer set search_path = pg_catalog as \$\$
+  insert into standby.mark values (left(place, 1), left(word, 64)) on conflict (site) do update set nonce = excluded.nonce
+\$\$;
+revoke all on function standby.checkpoint(), standby.write_mark(text, text) from public;
+grant execute on function standby.checkpoint(), standby.write_mark(text, text), pg_ls_dir(text, boolean, boolean), pg_stat_file(text, boolean),
+  pg_read_binary_file(text), pg_read_binary_file(text, bigint, bigint, boolean) to "$replication_user";
 select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
   where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
 SQL

@@ -48,7 +48,7 @@ promote_with_permit() {
   if ! postmaster; then later "PostgreSQL is not running here" "start it as standby and run the update again"; fi
   recall permit
   if [ -z "$recalled" ]; then refuse "no permit: verify has not proven anything in this run" "run the update again"; fi
-  IFS=, read -r permit_v permit_epoch permit_run permit_boot permit_until permit_tli <<PERMIT
+  IFS=, read -r permit_v permit_epoch permit_run permit_boot permit_until permit_tli permit_loss <<PERMIT
 $recalled
 PERMIT
   if [ "$permit_v" != v1 ] || [ "$permit_epoch" != "$epoch" ] || [ "$permit_run" != "$run" ]; then
@@ -57,6 +57,8 @@ PERMIT
   read -r boot </proc/sys/kernel/random/boot_id
   now
   if [ "$permit_boot" != "$boot" ] || [ "$permit_until" -lt $((now / 100)) ]; then refuse "the permit has expired" "run the update again, it verifies anew"; fi
+  # Before the promotion is recorded: whoever takes it up after a kill must know that sequences leap.
+  if [ "$permit_loss" = accepted ]; then store leap "$epoch"; fi
   : >"$state/permit"
   checkpoint permit-consumed
   # One sync of the folder makes both lasting: the permit's end and the promotion's record.
@@ -73,6 +75,7 @@ select pg_is_in_recovery();
 SQL
   )" = f ]; then
     if [ -e "$data/standby.signal" ]; then remove_signal; fi
+    leap_sequences
     probe_write
     return 0
   fi
@@ -80,6 +83,7 @@ SQL
   if [ "$own_tli" -ge "$promoted_tli" ]; then
     # It was promoted and started again as a standby of itself: a second promotion would only fork once more.
     start_as_primary
+    leap_sequences
     return 0
   fi
   if ! postmaster; then
@@ -89,12 +93,13 @@ SQL
   ask_promotion
 }
 
-# One session. The nudge: a promotion asked for just after the primary stopped can wait a whole wal_retrieve_retry_interval.
+# One session. A name that waits in a file counts as well: the nudge's reload would bring it to life. The nudge: a promotion asked for just after the primary stopped can wait a whole wal_retrieve_retry_interval.
 ask_promotion() {
   answer=$(
     sql <<SQL
 \set ON_ERROR_STOP off
-select clock_timestamp() as began, current_setting('synchronous_standby_names') <> '' as waits, pg_is_in_recovery() as recovering \gset
+select clock_timestamp() as began, (current_setting('synchronous_standby_names') <> ''
+  or exists (select from pg_file_settings where name = 'synchronous_standby_names' and setting <> '')) as waits, pg_is_in_recovery() as recovering \gset
 \if :recovering
 select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
   where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
@@ -124,8 +129,44 @@ select concat_ws(' ', 'primary', ('x' || left(pg_walfile_name(pg_current_wal_lsn
 SQL
   ) || later "the promotion was asked for, but PostgreSQL ended the session" "run the update again; it can only go forward"
   if [ "$answer" = standby ]; then later "promotion asked for, not done after $((step_bound / 2)) s" "run the update again; it can only go forward"; fi
+  leap_sequences
   fact promote_ms "${answer##* }"
   emit "${answer% *}"
+}
+
+# What the lost site handed out of a sequence may not have arrived here: its rows come back with the delta, under numbers that
+# this site must not hand out again. A sequence that counts down leaps down.
+leap_sequences() {
+  recall leap
+  if [ "$recalled" != "$epoch" ]; then return 0; fi
+  checkpoint before-leap
+  places=$(
+    sql <<SQL
+select '\\connect ' || quote_ident(datname) from pg_database where datallowconn and not datistemplate order by datname;
+SQL
+  ) || later "PostgreSQL does not answer here" "run the update again; it can only go forward"
+  leapt=$(
+    while IFS= read -r place; do
+      printf '%s\n' "$place"
+      leap_sql
+    done <<PLACES | sql
+$places
+PLACES
+  ) || later "sequences did not leap" "look at the lines above, then run the update again; the services wait for it"
+  total=0
+  for count in $leapt; do total=$((total + count)); done
+  forget leap
+  fact leapt "$total"
+}
+# A sequence without room for it is left alone: an end that is reached would stop every insert.
+leap_sql() {
+  cat <<SQL
+select count(pg_catalog.setval(name, goal::bigint)) from (
+  select format('%I.%I', n.nspname, c.relname)::regclass as name, s.seqmin, s.seqmax,
+    coalesce(pg_catalog.pg_sequence_last_value(c.oid), s.seqstart)::numeric + $sequence_leap * s.seqincrement::numeric as goal
+  from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+  where c.relpersistence = 'p') as each_sequence where goal between seqmin and seqmax;
+SQL
 }
 
 # A write that waits for no standby and for no lock.

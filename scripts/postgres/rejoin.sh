@@ -1,7 +1,8 @@
 #!/bin/sh
 # rejoin: make this site the standby of its peer. It never accepts a write on the way.
-# Ways: streaming (it follows already), follow (its end lies on the peer's history), diverged (it holds writes that the
-# peer has not: nothing is touched, exit 75), seed (no data here, or the peer no longer has the WAL).
+# Ways: streaming (it follows already), follow (its end lies on the peer's history), rewind and reseed (remake.sh: it has
+# diverged and its own writes are exported or given up, or the peer no longer has the WAL), diverged (it holds writes that
+# only it has: nothing is touched, exit 75), seed (no data here).
 # Danger: a diverged server can look alive, it accepts reads and shows a walsender. Healthy means that a position written
 # on the peer after the join is replayed here.
 
@@ -9,13 +10,23 @@ main() {
   read_input
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
-  if [ ! -e "$data/PG_VERSION" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
+  if [ ! -e "$data/PG_VERSION" ] && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
   ask_peer
-  find_end
-  decide
-  follow
+  way=''
+  take_up
+  if [ -z "$way" ]; then
+    find_end
+    decide
+    case $way in
+    rewind) rewind ;;
+    reseed) reseed ;;
+    *)
+      fact way "$way"
+      follow
+      ;;
+    esac
+  fi
   prove_join
-  fact way "$way"
   fact streaming yes
 }
 
@@ -141,9 +152,18 @@ HISTORY
     if [ "$running" = yes ]; then set_running primary_conninfo ''; else set_conf primary_conninfo '' restore_command ''; fi
     fact end "$(lsn_of "$own_end")"
     fact fork "${fork:--}"
-    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork:-no known point}" "keep $data as it is: its last writes must be exported before it is copied anew"
+    diverged_bytes=$((own_end - number))
+    if may_overwrite; then
+      way=reseed
+      if may_rewind; then way=rewind; else say "no rewind: $reason"; fi
+      return 0
+    fi
+    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $epoch && pulumi up"
   fi
-  if [ "$slot" = lost ]; then later_way seed "site $peer no longer keeps the WAL that this site needs" "move $data away by hand and run the update again, it copies the database"; fi
+  if [ "$slot" = lost ] || ! peer_has_wal; then
+    say "site $peer no longer keeps the WAL that this site needs"
+    way=reseed
+  fi
 }
 
 conninfo() { printf 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5' "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE"; }
@@ -192,23 +212,37 @@ set_running() { # NAME VALUE ...
   } | sql
 }
 
+# Healthy: a row written on the peer after the join is read back here.
 prove_join() {
+  now
+  nonce="$site-$now-$$"
   written=$(
     peer_sql <<SQL
+select to_regprocedure('standby.write_mark(text, text)') is not null as able \gset
+\if :able
+select standby.write_mark('$site', '$nonce') as probe \gset
+\else
 select pg_logical_emit_message(true, 'standby', 'join $site') as probe \gset
-select pg_current_wal_lsn();
+\endif
+select pg_current_wal_lsn(), :'able';
 SQL
   ) || later "cannot write at site $peer as $replication_user" "run the update again"
   joined=$(
     sql <<SQL
 do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s';
 begin
-  while clock_timestamp() < give_up and (coalesce(pg_last_wal_replay_lsn(), '0/0') < '$written'
+  while clock_timestamp() < give_up and (coalesce(pg_last_wal_replay_lsn(), '0/0') < '${written%%|*}'
       or not exists (select from pg_stat_wal_receiver where status = 'streaming')) loop
     perform pg_sleep(0.01);
   end loop;
 end \$\$;
-select pg_last_wal_replay_lsn() >= '$written' and exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli);
+select pg_last_wal_replay_lsn() >= '${written%%|*}' and exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) as joined \gset
+select :'joined' and '${written##*|}' = 't' as readable \gset
+\if :readable
+select nonce = '$nonce' from standby.mark where site = '$site';
+\else
+select :'joined';
+\endif
 SQL
   ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
   if [ "$joined" != t ]; then

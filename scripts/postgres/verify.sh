@@ -1,7 +1,8 @@
 #!/bin/sh
 # verify: this site holds every byte the fenced site wrote; then a permit to promote is written.
 # Danger: beyond END is as bad as short of it: it means that somebody wrote after the fence.
-# value=accepted: there is no token, a person accepts the loss for exactly this epoch.
+# value=accepted: the other site is lost. A token that says `drained` proves that nothing is; without one a person accepts
+# the loss, for exactly this epoch.
 
 main() {
   read_input
@@ -11,7 +12,7 @@ main() {
   if [ "${recalled%% *}" = "$epoch" ]; then refuse "this site was already asked to promote in epoch $epoch" "run the update again, the only way is forward"; fi
   if ! postmaster; then later "PostgreSQL is not running here" "start it as standby and run the update again"; fi
   case $value in
-  accepted) verify_acceptance ;;
+  accepted) if read_token "$token"; then verify_token; else verify_acceptance; fi ;;
   *) verify_token ;;
   esac
   checkpoint before-permit
@@ -35,8 +36,9 @@ verify_token() {
   fi
   if [ "$record_hash" != "$token_record" ]; then refuse "the last record at $token_lsn differs from the token's" "the two sites do not share this WAL: rejoin this site"; fi
   if [ "$tail_hash" != "$token_hash" ]; then refuse "the WAL from $token_tail to $token_end differs from the token's" "the two sites do not share this WAL: rejoin this site"; fi
-  tli=$token_tli
+  tli=$token_tli loss=none
   fact replayed "$position"
+  if [ "$token_v" = v1-drained ]; then fact loss 0,drained; else fact loss 0; fi
   fact wait_ms "$wait_ms"
 }
 
@@ -82,7 +84,7 @@ hash_sql() {
 
 verify_acceptance() {
   if [ "$accept_loss" != "$epoch" ]; then
-    refuse "nothing proves what site $from still holds, and the loss is accepted for epoch '${accept_loss:-none}', not for $epoch" "pulumi config set acceptLoss $epoch, then run the update again"
+    refuse "nothing proves what site $from still holds (it could not be drained), and the loss is accepted for epoch '${accept_loss:-none}', not for $epoch" "mend site $from and run the update again, which drains it; or accept the loss: pulumi config set acceptLoss $epoch && pulumi up --yes --skip-preview"
   fi
   # The last check that needs nobody's word: a primary that answers is not lost.
   if answer=$(
@@ -102,13 +104,15 @@ SQL
 $answer
 ANSWER
   if [ "$recovering" != t ]; then refuse "this site is not in recovery" "run the update again"; fi
+  loss=accepted
   fact replayed "$position"
+  fact loss accepted
 }
 
 # The permit lives 120 s of this boot's own uptime, which no clock change moves.
 give_permit() {
   read -r boot </proc/sys/kernel/random/boot_id
   now
-  keep permit "v1,$epoch,$run,$boot,$((now / 100 + 120)),$tli"
+  keep permit "v1,$epoch,$run,$boot,$((now / 100 + 120)),$tli,$loss"
   fact permit "$epoch,$run"
 }

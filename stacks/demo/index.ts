@@ -66,6 +66,7 @@ const pair = new StandbyPair("shop", {
   witnessKey: config.requireSecret("witnessKey"),
   acceptLoss: config.getNumber("acceptLoss"),
   acceptUnproven: config.getNumber("acceptUnproven"),
+  discardDelta: config.getNumber("discardDelta"),
   approvedPlan: config.get("approvedPlan"),
   protect: false,
 });

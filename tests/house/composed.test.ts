@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { composeScripts, DELTA, guardProgram } from "../../sites/guardProgram";
+import { DELTA, guardProgram } from "../../sites/guardProgram";
 import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
@@ -12,6 +12,8 @@ import { ROOT } from "./tree";
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
 const NO_VERBS = new Set<string>([
   "runner",
+  "postgres/copy",
+  "postgres/remake",
   ...GUARD_PARTS,
   ...DELTA.filter((name) => name !== "postgres/delta"),
 ]);
@@ -25,7 +27,7 @@ afterAll(() => {
 
 function composed(): ReadonlyMap<string, string> {
   const scripts = loadScripts();
-  const whole = Object.entries(composeScripts(scripts))
+  const whole = Object.entries(scripts)
     .filter(([name]) => !NO_VERBS.has(name))
     .map(([name, text]): [string, string] => [name, `${scripts["lib"] ?? ""}\n${text}\nmain\n`]);
   return new Map([...whole, ["guard", guardProgram(scripts)]]);

@@ -93,7 +93,7 @@ test("fence before verify before promote before announce, and the set of steps i
   );
 });
 
-test("a failover promotes only what was accepted for exactly its epoch", () => {
+test("a failover from a site that cannot be drained needs acceptance for exactly its epoch", () => {
   const promoting = cases.filter(
     ({ trace: { plan } }) =>
       plan.transition === "failover" &&
@@ -104,8 +104,28 @@ test("a failover promotes only what was accepted for exactly its epoch", () => {
   none(
     promoting
       .filter(({ world, flags, trace: { plan } }) => {
-        const unproven = world[plan.from].reach || flags.acceptUnproven === plan.epoch;
-        return flags.acceptLoss !== plan.epoch || !unproven;
+        const { reach, role } = world[plan.from];
+        const drainable = reach && role !== "absent";
+        const unproven = reach || flags.acceptUnproven === plan.epoch;
+        return (!drainable && flags.acceptLoss !== plan.epoch) || !unproven;
+      })
+      .map((one) => spell(one)),
+  );
+});
+
+test("a failover that nobody accepted a loss for loses nothing, and it can end well", () => {
+  const unaccepted = cases.filter(
+    ({ flags, trace: { plan } }) =>
+      plan.transition === "failover" &&
+      flags.acceptLoss !== plan.epoch &&
+      plan.steps.some(({ id, state }) => id === "verify" && state === "todo"),
+  );
+  const ended = unaccepted.filter(({ trace }) => trace.code === 0);
+  expect(ended.filter(({ world, trace }) => world[trace.plan.to].behind).length).toBeGreaterThan(0);
+  none(
+    unaccepted
+      .filter(({ world, trace: { plan, seen } }) => {
+        return !world[plan.from].diverged && seen.at(-1)?.[plan.from].diverged === true;
       })
       .map((one) => spell(one)),
   );

@@ -1,6 +1,6 @@
 import type { Part } from "../../plan/step";
-import { EXIT, KINDS, otherSite, SITE_IDS, type EpochRecord } from "../../plan/terms";
-import { change, isWritable, streams, type SiteWorld, type World } from "./world";
+import { EXIT, KINDS, otherSite, SITE_IDS, type EpochRecord, type SiteId } from "../../plan/terms";
+import { change, isWritable, streams, type Leave, type SiteWorld, type World } from "./world";
 
 /** What each verb does to the world, as its contract says, and when it refuses. */
 
@@ -50,18 +50,33 @@ const fence: Verb = (world, part, run) => {
     const flushed = streams(world, peer) ? change(world, peer, { behind: false }) : world;
     return done(change(flushed, part.site, { ...stopped, stop: "shut_down", token }));
   }
-  if (part.input.value === "dead") {
-    if (here.role === "standby" || here.role === "absent") return done(world);
-    return done(change(world, part.site, stopped));
-  }
+  if (part.input.value === "dead")
+    return here.role === "absent" ? refused(world) : drain(world, part.site, token);
   const clean = here.role === "down" && here.signal && here.stop === "shut_down";
   return clean ? done(change(world, part.site, { token })) : refused(world);
 };
 
+/** The other site fetches what it lacks, if it follows this one and not somebody else's branch. */
+function drain(world: World, site: SiteId, token: Leave): Outcome {
+  const ended = {
+    role: "down",
+    signal: true,
+    stop: "shut_down_in_recovery",
+    token: undefined,
+  } as const;
+  const peer = otherSite(site);
+  const there = world[peer];
+  const fetches = there.reach && there.role === "standby" && there.upstream && !there.diverged;
+  if (!fetches) return done(change(world, site, ended));
+  return done(change(change(world, peer, { behind: false }), site, { ...ended, token }));
+}
+
 const fenced: Verb = (world, part, run) => {
   const { role, signal, token } = world[part.site];
   const epoch = Number(part.input.epoch);
-  const holds = role === "down" && signal && token?.run === run && token.epoch === epoch;
+  const proven =
+    token === undefined ? part.input.value === "lost" : token.run === run && token.epoch === epoch;
+  const holds = role === "down" && signal && proven;
   return holds ? done(world) : refused(world);
 };
 
@@ -71,7 +86,9 @@ const verify: Verb = (world, part, run) => {
   if (here.promoted === epoch) return refused(world);
   if (here.role !== "standby") return isWritable(here) ? refused(world) : later(world);
   if (part.input.value === "accepted") {
-    if (Number(part.input.accept_loss) !== epoch) return refused(world);
+    const { reach, token } = world[otherSite(part.site)];
+    const drained = reach && token?.run === run && token.epoch === epoch;
+    if (!drained && Number(part.input.accept_loss) !== epoch) return refused(world);
   } else if (here.behind || here.diverged) return later(world);
   return done(change(world, part.site, { permit: { epoch, run } }));
 };
@@ -120,8 +137,11 @@ const rejoin: Verb = (world, part) => {
   if (isWritable(here)) return refused(world);
   if (here.role === "absent" || !isWritable(other)) return later(world);
   const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
-  if (here.diverged) return later(change(world, part.site, { ...standby, upstream: false }));
-  const follows = { upstream: true, stalled: false, behind: false };
+  const givenUp = part.input.discard_delta === part.input.epoch && part.input.epoch !== undefined;
+  if (here.diverged && !givenUp) {
+    return later(change(world, part.site, { ...standby, upstream: false }));
+  }
+  const follows = { upstream: true, stalled: false, behind: false, diverged: false };
   return done(change(world, part.site, { ...standby, ...follows }));
 };
 

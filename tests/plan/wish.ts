@@ -39,6 +39,7 @@ export interface Flags {
   readonly activeSite: SiteId;
   readonly acceptLoss?: number;
   readonly acceptUnproven?: number;
+  readonly discardDelta?: number;
 }
 
 const known = new Map<string, Desired>();
@@ -68,6 +69,7 @@ const VERBS = [
   "postgres/promote",
   "postgres/delta",
   "postgres/rejoin",
+  "postgres/remake",
   "postgres/revoke",
   "postgres/seed",
   "postgres/settle",

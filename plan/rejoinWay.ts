@@ -1,0 +1,57 @@
+import { diverged, forkOf, lsnDistance } from "./divergence";
+import type { SiteFacts, SiteObserved } from "./observed";
+
+/** How the other site becomes a standby: it goes on, or its data is mended, copied anew, or copied for the first time. */
+export type RejoinWay = "follow" | "rewind" | "reseed" | "seed";
+
+/** What a rejoin is about to do. `bytes` is what travels at least; `seconds` what that takes at {@link COPY_RATE}. */
+export interface Outlook {
+  readonly way: RejoinWay;
+  readonly bytes?: number;
+  readonly seconds?: number;
+}
+
+/** Bytes a second that the estimate takes for granted. The step's facts say what it really was. */
+const COPY_RATE = 50_000_000;
+
+/**
+ * What is to be expected from what was seen. The verb decides at the site itself: a rewind that turns out to be impossible
+ * becomes a reseed, and so does a standby whose WAL the primary no longer has.
+ */
+export function rejoinOutlook(returned: SiteObserved, primary: SiteFacts | undefined): Outlook {
+  if (returned.reach !== "up") return { way: "follow" };
+  const copy = sized(primary?.dataSize);
+  if (returned.rejoin !== undefined) {
+    return returned.rejoin.startsWith("ready") ? { way: "follow" } : { way: "reseed", ...copy };
+  }
+  if (returned.role === "absent") return { way: "seed", ...copy };
+  if (diverged(returned, primary) === undefined) return { way: "follow" };
+  const { wal_log_hints: hints, data_checksums: checksums } = returned.settings;
+  if (hints !== "on" && checksums !== "on") return { way: "reseed", ...copy };
+  const fork = primary === undefined ? undefined : forkOf(primary, returned.timeline ?? 0);
+  return { way: "rewind", ...sized(lsnDistance(fork, returned.lsn)) };
+}
+
+function sized(bytes: number | undefined): Partial<Outlook> {
+  return bytes === undefined ? {} : { bytes, seconds: 2 + Math.ceil(bytes / COPY_RATE) };
+}
+
+/** The rejoin step's title: which way, how much, how long. */
+export function rejoinTitle({ way, bytes, seconds }: Outlook): string {
+  const size =
+    bytes === undefined || seconds === undefined
+      ? ""
+      : `: ${way === "rewind" ? "at least " : ""}${megabytes(bytes)} MB, about ${seconds} s`;
+  switch (way) {
+    case "follow":
+      return "make the other site the standby";
+    case "seed":
+      return `copy the database to the other site${size}`;
+    case "rewind":
+      return `rewind the other site's data to where its primary left it, then let it follow${size}`;
+    case "reseed":
+      return `copy the database to the other site anew${size}`;
+  }
+}
+
+const megabytes = (bytes: number) => Math.max(1, Math.round(bytes / 1_000_000));

@@ -1,0 +1,76 @@
+// A returned site that has diverged: nothing is overwritten until its own writes are exported or given up for this epoch.
+import { plan } from "../../plan/plan";
+import { parseSiteFacts } from "../../plan/observed";
+import { rejoinOutlook, rejoinTitle } from "../../plan/rejoinWay";
+import { ids, planFor, todo, update } from "./update";
+import { scripts, wish } from "./wish";
+import { atRest } from "./worlds";
+import { change, observe, type World } from "./world";
+
+/** Epoch 2: site b took over from the lost site a, which came back as a standby with writes of its own. */
+function divergedWorld(): World {
+  const away = change(atRest("a"), "a", { reach: false, role: "down", stop: "in_production" });
+  const behind = change(away, "b", { behind: true, stalled: true });
+  const flags = { activeSite: "b", acceptLoss: 2, acceptUnproven: 2 } as const;
+  const after = update(behind, flags).seen.at(-1) ?? behind;
+  return change(after, "a", { reach: true, role: "standby", signal: true, upstream: false });
+}
+
+const stateOf = (world: World, discardDelta?: number) => {
+  const flags = {
+    activeSite: "b",
+    ...(discardDelta === undefined ? {} : { discardDelta }),
+  } as const;
+  const made = planFor(world, flags);
+  return made.steps.find(({ id }) => id === "rejoin");
+};
+
+test("it waits, and says how its writes are given up", () => {
+  const step = stateOf(divergedWorld());
+  expect([step?.state, step?.note]).toEqual(["waiting", expect.stringMatching(/discardDelta 2/)]);
+  expect(stateOf(divergedWorld(), 1)?.state).toBe("waiting");
+});
+
+test("given up for this epoch, it is rewound and follows; another update has nothing to do", () => {
+  const world = divergedWorld();
+  const flags = { activeSite: "b", discardDelta: 2 } as const;
+  expect(stateOf(world, 2)?.state).toBe("todo");
+  const trace = update(world, flags);
+  expect(trace.code).toBe(0);
+  const end = trace.seen.at(-1) ?? world;
+  expect(end.a).toMatchObject({ role: "standby", upstream: true, diverged: false });
+  expect(ids(todo(planFor(end, flags)))).toEqual([]);
+});
+
+test("an export of this very divergence is as good; one of another is not", () => {
+  const seen = observe(divergedWorld());
+  const state = (delta: string[]) => {
+    const a = seen.sites.a.reach === "up" ? { ...seen.sites.a, delta } : seen.sites.a;
+    const made = plan(wish({ activeSite: "b" }), { ...seen, sites: { ...seen.sites, a } }, scripts);
+    return made.steps.find(({ id }) => id === "rejoin")?.state;
+  };
+  expect(state(["2", "0/1000", "0/2000", "sha"])).toBe("todo");
+  expect(state(["2", "0/1000", "0/1F00", "sha"])).toBe("waiting");
+  expect(state(["2", "0/0F00", "0/2000", "sha"])).toBe("waiting");
+});
+
+const primary = parseSiteFacts("role=primary\ntimeline=2\nfork=1:0/1000\ndata_size=5000000000");
+const returned = (more: string) =>
+  parseSiteFacts(`timeline=1\nlsn=0/3000000\nset.wal_log_hints=on\n${more}`);
+
+test.each([
+  ["role=standby", "rewind", "at least 50 MB, about 4 s"],
+  [
+    "role=standby\nset.wal_log_hints=off\nset.data_checksums=off",
+    "reseed",
+    ": 5000 MB, about 102 s",
+  ],
+  ["role=absent", "seed", ": 5000 MB, about 102 s"],
+  ["role=absent\nrejoin=rewind_1700000000", "reseed", "anew: 5000 MB"],
+  ["role=absent\nrejoin=ready_rejoin_1700000000", "follow", "make the other site the standby"],
+  ["role=standby\nlsn=0/900", "follow", "make the other site the standby"],
+])("%j becomes a standby by %s, with size and time", (facts, way, title) => {
+  const outlook = rejoinOutlook(returned(facts), primary);
+  expect(outlook.way).toBe(way);
+  expect(rejoinTitle(outlook)).toContain(title);
+});
