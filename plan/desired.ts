@@ -70,9 +70,35 @@ export const serviceSchema = z.strictObject({
   healthy: line,
 });
 
-const zoneSchema = z.strictObject({ zone: hostname, hostnames: z.array(hostname).min(1) });
+const zoneSchema = z.strictObject({
+  zone: hostname,
+  hostnames: z.array(hostname).min(1),
+  keep: z.array(hostname).default([]),
+});
+
+// Answered with an address instead of an alias, or looked up by nothing but the pivot: these may be remembered longer.
+const steadyTtl = z.number().int().min(30).max(86_400).optional();
 
 const epochNumber = z.number().int().min(1);
+
+/** Names that lie elsewhere, and names that are said both to move and to stay. */
+function zoneIssues(
+  { zone, hostnames, keep }: z.infer<typeof zoneSchema>,
+  at: number,
+  context: z.RefinementCtx,
+): void {
+  const path = ["dns", "zones", at];
+  hostnames.forEach((name, h) => {
+    if (name === zone || name.endsWith(`.${zone}`)) return;
+    const message = `${name} does not lie in zone ${zone}; list it under its own zone`;
+    context.addIssue({ code: "custom", path: [...path, "hostnames", h], message });
+  });
+  keep.forEach((name, k) => {
+    if (!hostnames.includes(name)) return;
+    const message = `${name} is listed in hostnames too; a name either moves or stays`;
+    context.addIssue({ code: "custom", path: [...path, "keep", k], message });
+  });
+}
 
 export const desiredSchema = z
   .strictObject({
@@ -91,6 +117,8 @@ export const desiredSchema = z
         .min(30, "below 30 is refused by Cloudflare (60 on most plans)")
         .max(300, "a flip waits for it: at most 300 seconds")
         .default(60),
+      aliasTtl: steadyTtl,
+      siteTtl: steadyTtl,
       proxied: z.boolean().default(false),
       servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
     }),
@@ -156,17 +184,7 @@ export const desiredSchema = z
         message: "missing; both sites need the same record types, so give both a v6 or neither",
       });
     }
-    wish.dns.zones.forEach((zone, z) => {
-      zone.hostnames.forEach((name, h) => {
-        if (name !== zone.zone && !name.endsWith(`.${zone.zone}`)) {
-          context.addIssue({
-            code: "custom",
-            path: ["dns", "zones", z, "hostnames", h],
-            message: `${name} does not lie in zone ${zone.zone}; list it under its own zone`,
-          });
-        }
-      });
-    });
+    wish.dns.zones.forEach((zone, z) => zoneIssues(zone, z, context));
     const names = wish.services.map((service) => service.name);
     names.forEach((name, s) => {
       if (names.indexOf(name) !== s) {
