@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
+import { commentCommand } from "./comment";
 import { planOf, readPreview } from "./previewFile";
 import { writeRunbook } from "./runbook";
 import { status } from "./status";
@@ -64,9 +65,9 @@ function projectName(): string {
   return name;
 }
 
-try {
-  program.parse();
-} catch (error) {
+commentCommand(program);
+
+program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
-}
+});
