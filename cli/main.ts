@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
 import { commentCommand } from "./comment";
+import { preflightCommand } from "./preflight";
 import { planOf, readPreview } from "./previewFile";
 import { writeRunbook } from "./runbook";
 import { status } from "./status";
@@ -66,6 +67,7 @@ function projectName(): string {
 }
 
 commentCommand(program);
+preflightCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

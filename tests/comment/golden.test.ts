@@ -98,6 +98,12 @@ const scenes: Readonly<Record<string, () => Comment>> = {
   "not-observed": () => commentOn(previewOf({ ...flip, observe: "none" })),
 };
 
+/** Digests and bounds follow every change of a script or a limit; what a reviewer reads does not. */
+const steady = (markdown: string) =>
+  markdown
+    .replace(/`(\d+)-[0-9a-f]{12}`/g, "`$1-DIGEST`")
+    .replace(/at most \d+ s\b/g, "at most N s");
+
 const refusedScenes = ["stray", "drifted"];
 
 describe.each(Object.entries(scenes))("the comment on %s", (name, made) => {
@@ -105,8 +111,8 @@ describe.each(Object.entries(scenes))("the comment on %s", (name, made) => {
 
   test("is the one that was agreed on", () => {
     const file = path.join(FOLDER, `${name}.md`);
-    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(file, markdown);
-    expect(markdown).toBe(readFileSync(file, "utf8"));
+    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(file, steady(markdown));
+    expect(steady(markdown)).toBe(readFileSync(file, "utf8"));
   });
 
   test("has its verdict in the first 200 characters", () => {
