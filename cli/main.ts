@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
+import { adoptCommand } from "./adopt";
 import { commentCommand } from "./comment";
 import { preflightCommand } from "./preflight";
+import { rehearseCommand } from "./rehearse";
 import { planOf, readPreview } from "./previewFile";
 import { writeRunbook } from "./runbook";
 import { status } from "./status";
@@ -66,8 +68,10 @@ function projectName(): string {
   return name;
 }
 
+adoptCommand(program);
 commentCommand(program);
 preflightCommand(program);
+rehearseCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
