@@ -81,7 +81,10 @@ export function findingsOf(
       ...own.flatMap((record) => {
         const id = held.get(`${record.type} ${record.name}`);
         const gone = id !== undefined && !ids.has(id);
-        return [...(gone ? [deleted(record, id)] : []), ...judge(record, live, gone)];
+        const found = judge(record, live, gone);
+        // Another type in its place says more than that its id is gone.
+        const told = found.some((one) => one.code === "wrong-type");
+        return [...(gone && !told ? [deleted(record, id)] : []), ...found];
       }),
       ...targets(own, survey),
       ...hints(own, survey, live),
@@ -129,7 +132,9 @@ function judge(
   const same = here.filter((one) => one.type === record.type);
   const [first, ...more] = same;
   const key = record.role === "pivot" || record.role === "witness";
-  if (first === undefined) return gone ? [] : absent(record, here, key);
+  if (first === undefined) {
+    return absent(record, here, key).filter((one) => !gone || one.code !== "missing");
+  }
   if (more.length > 0) {
     const contents = same.map((one) => one.content).join(" and ");
     return [
@@ -173,7 +178,7 @@ function absent(
       `${record.name} is ${clash.type} ${clash.content} in the zone, declared is ${record.type}`,
       key
         ? "delete it at the vendor, then pulumi up --refresh."
-        : "standby adopt changes the type without taking the name away.",
+        : "standby adopt changes the type without taking the name away; then pulumi up --refresh.",
       key,
     ),
   ];
