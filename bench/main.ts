@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
+import { benchDns } from "./dns";
 import { benchFlip } from "./flip";
 import { benchImport } from "./import";
 import { benchSafety } from "./safety";
@@ -57,6 +58,20 @@ program
     process.stdout.write(
       `import, medians of ${n}: @pulumi/pulumi ${sdkMs} ms, with pulumi-standby ${bothMs} ms, the package itself ${costMs} ms\n`,
     );
+  });
+
+program
+  .command("dns")
+  .description(
+    "moving 1 to 10,000 names on the emulator, by the pivot and by other tools; strays and planted faults",
+  )
+  .option("--names <n...>", "how many names", ["1", "100", "1000", "10000"])
+  .option("--json <file>", "write the figures there too")
+  .action(async (options: { names: string[]; json?: string }) => {
+    const report = await benchDns(options.names.map(Number));
+    if (options.json !== undefined) {
+      writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    }
   });
 
 program.parseAsync().catch((error: unknown) => {

@@ -2,6 +2,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { Command } from "commander";
 import { deltaCommand } from "./delta";
+import { adoptCommand } from "./adopt";
+import { commentCommand } from "./comment";
+import { preflightCommand } from "./preflight";
+import { rehearseCommand } from "./rehearse";
 import { planOf, readPreview } from "./previewFile";
 import { writeRunbook } from "./runbook";
 import { status } from "./status";
@@ -66,6 +70,10 @@ function projectName(): string {
 }
 
 deltaCommand(program);
+adoptCommand(program);
+commentCommand(program);
+preflightCommand(program);
+rehearseCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

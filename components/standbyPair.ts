@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { firstZone, witnessName, type Desired } from "../plan/desired";
+import { dnsTold, type DnsSurvey } from "../plan/dns/intent";
 import type { Observed } from "../plan/observed";
 import { hasTodo, plan as makePlan, type Plan } from "../plan/plan";
 import { checklist } from "../plan/render/checklist";
@@ -96,7 +97,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
       look: async () => {
         const looked = await look(name, args, scripts);
         const run = runId(looked.seen);
-        await say(this, { ...looked, name, run });
+        await say(this, { ...looked, run });
         return { ...looked, run };
       },
       make: (looked) => this.children(name, args, looked, scripts),
@@ -111,7 +112,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
     scripts: Scripts,
   ): readonly pulumi.Resource[] {
     const protect = args.protect ?? true;
-    const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
+    const dns = cloudflare(args.dns.cloudflare, wish);
     const password = new RandomPassword(
       `${name}-password`,
       { length: 32 },
@@ -159,16 +160,18 @@ interface Looked {
   readonly seen: Observed;
   readonly plan: Plan;
   readonly key: string;
+  /** What the list of the zones gave; absent where they could not be listed. */
+  readonly list?: DnsSurvey;
 }
 
 async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Promise<Looked> {
   const { wish, key } = wishOf(name, args, await resolved(args));
-  const seen = await observe(wish, args, scripts);
+  const { seen, list } = await observe(wish, args, scripts);
   const plan = makePlan(wish, seen, scripts);
   // A preview that may not look shows what it can; whether the sites are fit for it is the update's to say.
   const refusals = wish.observe === "none" ? notObserved() : plan.refusals;
   if (refusals.length > 0) throw new Refusal(refusalText({ ...plan, refusals }));
-  return { wish, seen, plan, key };
+  return { wish, seen, plan, key, ...(list === undefined ? {} : { list }) };
 }
 
 /** Danger: an unobserved pair may be shown, never changed. */
@@ -183,41 +186,55 @@ function notObserved(): Plan["refusals"] {
   ];
 }
 
-const UNSEEN: Observed["sites"]["a"] = { reach: "unknown", why: 'not observed, observe is "none"' };
-
-async function observe(wish: Desired, args: StandbyPairArgs, scripts: Scripts): Promise<Observed> {
-  const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
-  const [sites, witness, pivotsSeen, writable] = await Promise.all([
-    wish.observe === "none" ? { a: UNSEEN, b: UNSEEN } : observeSites(wish, scripts),
+async function observe(
+  wish: Desired,
+  args: StandbyPairArgs,
+  scripts: Scripts,
+): Promise<{ readonly seen: Observed; readonly list?: DnsSurvey }> {
+  const dns = cloudflare(args.dns.cloudflare, wish);
+  const [sites, witness, pivotsSeen, survey] = await Promise.all([
+    wish.observe === "none" ? notLooked() : observeSites(wish, scripts),
     observeWitness(wish),
     observePivots(wish),
-    dns.writable(),
+    dns.survey(),
   ]);
+  const list = survey.ok ? survey.list : undefined;
   return {
-    sites,
-    dns: {
-      witness,
-      pivots: pivotsSeen,
-      writable: writable.ok,
-      ...(writable.ok ? {} : { why: writable.why }),
+    seen: {
+      sites,
+      dns: {
+        witness,
+        pivots: pivotsSeen,
+        writable: survey.ok,
+        ...(survey.ok ? {} : { why: survey.why }),
+        ...(list === undefined ? {} : { findings: list.findings }),
+      },
     },
+    ...(list === undefined ? {} : { list }),
   };
+}
+
+function notLooked(): Observed["sites"] {
+  const site = { reach: "unknown", why: "not observed" } as const;
+  return { a: site, b: site };
 }
 
 /** One line for machines, one block for people. `preview --json` carries both as diagnostics. */
 async function say(
   parent: StandbyPair,
-  told: { name: string; run: string; plan: Plan; seen: Observed },
+  { wish, run, plan, seen, list }: Looked & { readonly run: string },
 ): Promise<void> {
-  const { name: pair, run, plan, seen } = told;
   await pulumi.log.info(preview(plan, seen), parent);
   const states = Object.fromEntries(plan.steps.map((step) => [step.id, step.state]));
   const needs = Object.fromEntries(
     plan.steps.filter((step) => step.needs.length > 0).map((step) => [step.id, step.needs]),
   );
   const { transition, epoch, from, to, digest, warnings } = plan;
+  const { findings: _, ...seenDns } = seen.dns;
+  const told = { transition, epoch, from, to, digest, run, states, needs, warnings };
+  const dns = dnsTold(wish, seen, plan, list);
   await pulumi.log.info(
-    `standby-plan ${JSON.stringify({ pair, transition, epoch, from, to, digest, run, states, needs, warnings, seen })}`,
+    `standby-plan ${JSON.stringify({ pair: wish.name, ...told, dns, seen: { ...seen, dns: seenDns } })}`,
     parent,
   );
   if (!hasTodo(plan)) return;

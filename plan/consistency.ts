@@ -20,8 +20,12 @@ const named = z.array(
   z.looseObject({ name: text, id: text }).catch({ name: undefined, id: undefined }),
 );
 const zone = z
-  .looseObject({ zone: text, hostnames: z.array(text).catch([]) })
-  .catch({ zone: undefined, hostnames: [] });
+  .looseObject({
+    zone: text,
+    hostnames: z.array(text).catch([]),
+    keep: z.array(text).default([]).catch([]),
+  })
+  .catch({ zone: undefined, hostnames: [], keep: [] });
 const looseSchema = z.looseObject({
   sites: z.looseObject({ a: site, b: site }).catch({ a: undefined, b: undefined }),
   services: named.catch([]),
@@ -102,7 +106,22 @@ function hostnames({ dns }: Loose): readonly Issue[] {
         : [];
     }),
   );
-  return [...issues, ...sameHost(dns.zones)];
+  return [...issues, ...sameHost(dns.zones), ...movedAndKept(dns.zones)];
+}
+
+function movedAndKept(zones: Loose["dns"]["zones"]): readonly Issue[] {
+  return zones.flatMap(({ hostnames: hosts, keep }, z) =>
+    keep.flatMap((name, k) =>
+      name !== undefined && hosts.includes(name)
+        ? [
+            {
+              path: `dns.zones.${z}.keep.${k}`,
+              message: `${JSON.stringify(name)}: it is listed in hostnames too; a name either moves or stays`,
+            },
+          ]
+        : [],
+    ),
+  );
 }
 
 const ours = (zoneName: string): readonly string[] => [

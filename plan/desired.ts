@@ -71,7 +71,14 @@ export const serviceSchema = z.strictObject({
   healthy: line,
 });
 
-const zoneSchema = z.strictObject({ zone: hostname, hostnames: z.array(hostname).min(1) });
+const zoneSchema = z.strictObject({
+  zone: hostname,
+  hostnames: z.array(hostname).min(1),
+  keep: z.array(hostname).default([]),
+});
+
+// Answered with an address instead of an alias, or looked up by nothing but the pivot: these may be remembered longer.
+const steadyTtl = z.number().int().min(30).max(86_400).optional();
 
 const epochNumber = z.number().int().min(1);
 
@@ -89,6 +96,8 @@ export const desiredSchema = z.strictObject({
       .min(30, "below 30 is refused by Cloudflare (60 on most plans)")
       .max(300, "a flip waits for it: at most 300 seconds")
       .default(60),
+    aliasTtl: steadyTtl,
+    siteTtl: steadyTtl,
     proxied: z.boolean().default(false),
     servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
   }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { Finding } from "./dns/zone";
 import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
 
 /**
@@ -200,6 +201,8 @@ export interface DnsObserved {
   /** Whether records can be written now: the API answered a read with this token. */
   readonly writable: boolean;
   readonly why?: string;
+  /** What a list of the live zones found wrong. Absent: they were not listed. */
+  readonly findings?: readonly Finding[];
 }
 
 export interface Observed {

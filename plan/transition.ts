@@ -46,11 +46,42 @@ export interface Decision {
 
 export function transition(wish: Desired, seen: Observed): Decision {
   const newest = newestRecord(seen);
+  if (wish.observe === "none") return unobserved(wish, newest);
   const two = twoWriters(seen);
   if (typeof newest === "string") return undecided(wish, [recordsDiffer(newest), ...two]);
   const decided =
     newest === undefined ? firstTime(wish, seen) : next(wish, seen, newest.record, settled(seen));
   return two.length === 0 ? decided : { ...decided, refusals: two };
+}
+
+/** Sites that were not looked at on purpose: the witness alone says what a flag would do. Shown in previews, never run. */
+function unobserved(wish: Desired, newest: ReturnType<typeof newestRecord>): Decision {
+  const to = wish.activeSite;
+  const from = otherSite(to);
+  if (typeof newest === "string") return undecided(wish, [recordsDiffer(newest)]);
+  if (newest === undefined) {
+    return {
+      transition: "initial",
+      epoch: 1,
+      from,
+      to,
+      kind: "initial",
+      fresh: true,
+      refusals: [],
+    };
+  }
+  const { record } = newest;
+  if (record.to === to) return { ...record, transition: "none", fresh: false, refusals: [] };
+  const epoch = record.epoch + 1;
+  return {
+    transition: "switchover",
+    epoch,
+    from,
+    to,
+    kind: "switchover",
+    fresh: true,
+    refusals: [],
+  };
 }
 
 function undecided(wish: Desired, refusals: readonly Refusal[]): Decision {

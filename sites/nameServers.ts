@@ -19,7 +19,8 @@ export async function authoritativeServers(zone: string): Promise<readonly strin
   }
 }
 
-function resolverFor(server: string): dns.Resolver {
+/** A resolver that asks one server alone: ADDRESS or ADDRESS#PORT. */
+export function resolverAt(server: string): dns.Resolver {
   const resolver = new dns.Resolver({ timeout: TIMEOUT_MS, tries: 1 });
   const [address = "", port] = server.split("#");
   const host = address.includes(":") ? `[${address}]` : address;
@@ -42,7 +43,7 @@ async function ask<T>(query: () => Promise<T>): Promise<Answer<T>> {
 export async function observeWitness(wish: Desired): Promise<WitnessObserved> {
   const name = witnessName(wish);
   const answers = await Promise.all(
-    wish.dns.servers.map((server) => ask(() => resolverFor(server).resolveTxt(name))),
+    wish.dns.servers.map((server) => ask(() => resolverAt(server).resolveTxt(name))),
   );
   const found = answers.flatMap((answer) => ("value" in answer ? answer.value : []));
   const judged = found.map((strings) =>
@@ -84,7 +85,7 @@ export function observePivots(wish: Desired): Promise<readonly PivotObserved[]> 
 async function observePivot(wish: Desired, zone: string): Promise<PivotObserved> {
   const name = pivotName(zone);
   const answers = await Promise.all(
-    wish.dns.servers.map((server) => ask(() => resolverFor(server).resolveCname(name))),
+    wish.dns.servers.map((server) => ask(() => resolverAt(server).resolveCname(name))),
   );
   const targets = answers.flatMap((answer) => ("value" in answer ? answer.value : []));
   const target = targets[0];
@@ -102,7 +103,7 @@ function pointsTo(content: string, zone: string): PivotObserved {
 /** A provider may answer an in-zone alias by its addresses. */
 async function observeFlattened(wish: Desired, name: string): Promise<PivotObserved> {
   for (const server of wish.dns.servers) {
-    const answer = await ask(() => resolverFor(server).resolve4(name));
+    const answer = await ask(() => resolverAt(server).resolve4(name));
     if (!("value" in answer)) continue;
     const site = SITE_IDS.find((id) => answer.value.includes(wish.sites[id].addresses.v4));
     return site === undefined

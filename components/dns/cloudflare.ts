@@ -1,8 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 import { DnsRecord } from "@pulumi/cloudflare/dnsRecord";
 import type { Provider } from "@pulumi/cloudflare/provider";
+import { pivotName, type Desired } from "../../plan/desired";
+import { declaredRecords, dnsShape, recordSettings } from "../../plan/dns/records";
+import type { DnsSurvey } from "../../plan/dns/intent";
+import { findingsOf } from "../../plan/dns/zone";
+import { CLOUDFLARE_API, listZone, type ApiAccess } from "../../sites/cloudflareApi";
 import { plain } from "../given";
-import type { Dns, RecordWish } from "./dns";
+import type { Dns, RecordWish, Survey } from "./dns";
 
 /** Where an application's names live at Cloudflare. */
 export interface CloudflareArgs {
@@ -10,6 +15,14 @@ export interface CloudflareArgs {
   zones: readonly CloudflareZoneArgs[];
   /** Seconds a resolver may keep the pivot. A flip waits for it, so at most 300. @default 60 */
   ttl?: number;
+  /**
+   * Seconds a resolver may keep a hostname's alias to the pivot, which a flip does not change; the apex keeps `ttl`.
+   * Danger: where the vendor answers an in-zone alias with the address (flattening), a flip waits for this as well; leave it
+   * out until `dig +norecurse` at the zone's server shows a CNAME. @default ttl
+   */
+  aliasTtl?: number;
+  /** Seconds a resolver may keep the addresses of site-a and site-b. They change only when a site moves. @default ttl */
+  siteTtl?: number;
   /** Whether hostnames go through Cloudflare's proxy. The proxy ignores the TTL. @default false */
   proxied?: boolean;
   /** The zone's authoritative servers as ADDRESS or ADDRESS#PORT, so that no resolver is needed on the day. @default the zone's NS */
@@ -26,12 +39,15 @@ export interface CloudflareZoneArgs {
   zoneId: pulumi.Input<string>;
   /** Full names that clients use; each becomes an alias of the pivot `active.<zone>`. */
   hostnames: readonly string[];
+  /**
+   * Full names in this zone that must not move: targets of MX, NS and SRV records, which must not be aliases, and names of
+   * one site's own. They are never made, adopted or changed. @default none
+   */
+  keep?: readonly string[];
 }
 
-const API_MS = 5000;
-
 /** Cloudflare as the DNS vendor. */
-export function cloudflare(args: CloudflareArgs, ttl: number): Dns {
+export function cloudflare(args: CloudflareArgs, wish: Desired): Dns {
   const zoneId = (zone: string) => {
     const found = args.zones.find((one) => one.zone === zone);
     if (found === undefined) throw new Error(`zone ${zone} is not declared`);
@@ -39,74 +55,71 @@ export function cloudflare(args: CloudflareArgs, ttl: number): Dns {
   };
   return {
     record: (name, record, options) =>
-      new DnsRecord(name, recordArgs(record, zoneId(record.zone), ttl, args.proxied ?? false), {
+      new DnsRecord(name, recordArgs(record, zoneId(record.zone), wish), {
         ...options,
         ...(args.provider === undefined ? {} : { provider: args.provider }),
       }),
-    writable: () => writable(args),
+    survey: () => survey(args, wish),
   };
 }
 
 // ttl and proxied are explicit and settings and tags left out: the provider shows endless differences otherwise (last
-// verified 2026-11 on cloudflare 6.17.0). Only hostnames may be proxied: pivots and sites are looked up by machines.
-function recordArgs(
-  record: RecordWish,
-  zoneId: pulumi.Input<string>,
-  ttl: number,
-  proxied: boolean,
-) {
-  const machine = /^(active|site-[ab]|_standby-[a-z0-9-]+)\./.test(record.name);
+// verified 2026-11 on cloudflare 6.17.0).
+function recordArgs(record: RecordWish, zoneId: pulumi.Input<string>, wish: Desired) {
   return {
     zoneId,
     name: record.name,
     type: record.type,
     content: record.type === "TXT" ? `"${record.content}"` : record.content,
-    ttl: proxied && !machine ? 1 : ttl,
-    proxied: proxied && !machine,
+    ...recordSettings(dnsShape(wish), record.name, record.zone),
   };
 }
 
 // Errors end in the reason, never in an exception: a DNS vendor that is down must not stop a fail-over.
-async function writable(args: CloudflareArgs): Promise<{ ok: true } | { ok: false; why: string }> {
-  const config = new pulumi.Config("cloudflare");
-  const token = config.get("apiToken") ?? process.env.CLOUDFLARE_API_TOKEN;
-  if (token === undefined) {
+async function survey(args: CloudflareArgs, wish: Desired): Promise<Survey> {
+  const access = apiAccess();
+  if (access === undefined) {
     // An explicit provider may hold a token that the program cannot read; then the records themselves will tell.
     return args.provider === undefined
       ? { ok: false, why: "no API token; pulumi config set --secret cloudflare:apiToken" }
       : { ok: true };
   }
-  const base =
-    config.get("baseUrl") ??
-    process.env.CLOUDFLARE_BASE_URL ??
-    "https://api.cloudflare.com/client/v4";
-  const zone = args.zones[0];
-  if (zone === undefined) return { ok: false, why: "no zone" };
-  const id = await plain(zone.zoneId);
+  const ids = await Promise.all(
+    args.zones.map(async ({ zone, zoneId }) => ({ zone, id: await plain(zoneId) })),
+  );
   // A zone that this update makes: the records' own resources will tell.
-  if (!id.known) return { ok: true };
+  const known = ids.flatMap(({ zone, id }) => (id.known ? [{ zone, id: String(id.value) }] : []));
+  if (known.length < ids.length) return { ok: true };
   try {
-    const answer = await fetch(
-      `${base.replace(/\/$/, "")}/zones/${String(id.value)}/dns_records?per_page=1`,
-      {
-        headers: { authorization: `Bearer ${token}` },
-        signal: AbortSignal.timeout(API_MS),
-      },
-    );
-    const body = (await answer.json()) as {
-      success?: boolean;
-      errors?: { code: number; message: string }[];
-    };
-    if (answer.ok && body.success === true) return { ok: true };
-    const first = body.errors?.[0];
-    return {
-      ok: false,
-      why: `the API answered ${answer.status} ${first === undefined ? "" : `${first.code} ${first.message}`}`.trim(),
-    };
+    const listed = await Promise.all(known.map(({ zone, id }) => listZone(access, zone, id)));
+    return { ok: true, list: surveyOf(listed, wish) };
   } catch (error) {
-    return {
-      ok: false,
-      why: `the API did not answer (${error instanceof Error ? error.message : String(error)})`,
-    };
+    return { ok: false, why: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function surveyOf(
+  listed: readonly Awaited<ReturnType<typeof listZone>>[],
+  wish: Desired,
+): DnsSurvey {
+  const quota = listed.flatMap((one) => (one.quota === undefined ? [] : [one.quota.left]));
+  const pivots = listed.flatMap(({ zone, records }) => {
+    const pivot = records.find((one) => one.type === "CNAME" && one.name === pivotName(zone));
+    return pivot === undefined ? [] : [[zone, pivot.id] as const];
+  });
+  return {
+    calls: listed.reduce((sum, one) => sum + one.calls, 0),
+    records: listed.reduce((sum, one) => sum + one.records.length, 0),
+    ...(quota.length === 0 ? {} : { quota: Math.min(...quota) }),
+    findings: findingsOf(declaredRecords(dnsShape(wish)), listed),
+    pivotIds: Object.fromEntries(pivots),
+  };
+}
+
+/** The API as the provider's own configuration names it; nothing where no token can be read. */
+function apiAccess(): ApiAccess | undefined {
+  const config = new pulumi.Config("cloudflare");
+  const token = config.get("apiToken") ?? process.env.CLOUDFLARE_API_TOKEN;
+  const base = config.get("baseUrl") ?? process.env.CLOUDFLARE_BASE_URL ?? CLOUDFLARE_API;
+  return token === undefined ? undefined : { base, token };
 }

@@ -1,4 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
+import type { DnsSurvey } from "../../plan/dns/intent";
 
 /** One DNS record, as the components ask for it. Names are full and lower case, contents plain (a TXT is not quoted). */
 export interface RecordWish {
@@ -16,8 +17,10 @@ export interface Dns {
     record: RecordWish,
     options: pulumi.CustomResourceOptions,
   ) => pulumi.CustomResource;
-  /** Asks the vendor's API, without changing anything. The reason is for people. */
-  readonly writable: () => Promise<
-    { readonly ok: true } | { readonly ok: false; readonly why: string }
-  >;
+  /** Lists the zones, without changing anything. Never rejects. */
+  readonly survey: () => Promise<Survey>;
 }
+
+/** Whether records can be written now, with the reason for people, and what the zones hold where they could be listed. */
+export type Survey =
+  { readonly ok: true; readonly list?: DnsSurvey } | { readonly ok: false; readonly why: string };

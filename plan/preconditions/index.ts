@@ -4,6 +4,7 @@ import type { SiteFacts, SiteObserved } from "../observed";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
+import { zoneRefusals, zoneWarnings } from "./zones";
 import type { Refusal, Step } from "../step";
 import { SITE_IDS, type SiteId } from "../terms";
 
@@ -19,6 +20,7 @@ export function refusalsOf(
     ...(beforeHandOver(context) ? handOver(context) : []),
     ...acceptance(context, steps),
     ...records(context, acts),
+    ...zoneRefusals(context),
     ...approval(context, acts, digest),
   ];
 }
@@ -35,6 +37,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
     ...(context.decision.transition === "none"
       ? drift(context).map((one) => `${one.what}; ${one.hint}`)
       : []),
+    ...zoneWarnings(context),
     ...spent(context),
   ];
 }

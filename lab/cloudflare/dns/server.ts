@@ -131,5 +131,6 @@ function framed(message: Buffer): Buffer {
 }
 
 function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
+  // Not by class: under a test runner the error comes from another realm.
+  return (error as NodeJS.ErrnoException | undefined)?.code === "EADDRINUSE";
 }
