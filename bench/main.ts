@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { Command } from "commander";
 import { benchFlip } from "./flip";
+import { benchImport } from "./import";
 import { benchSafety } from "./safety";
 
 /** `npm run bench -- NAME`: figures are ratios of one run on one machine; never compare two runs. */
@@ -45,6 +46,17 @@ program
       process.stderr.write(`a promise is broken: ${broken.join(", ")}\n`);
       process.exitCode = 1;
     }
+  });
+
+program
+  .command("import")
+  .description("what loading the package costs over @pulumi/pulumi alone; the goal is 60 ms")
+  .option("--runs <n>", "how many of each", "11")
+  .action(async (options: { runs: string }) => {
+    const { n, sdkMs, bothMs, costMs } = await benchImport(Math.max(1, Number(options.runs)));
+    process.stdout.write(
+      `import, medians of ${n}: @pulumi/pulumi ${sdkMs} ms, with pulumi-standby ${bothMs} ms, the package itself ${costMs} ms\n`,
+    );
   });
 
 program.parseAsync().catch((error: unknown) => {

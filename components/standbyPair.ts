@@ -8,15 +8,16 @@ import { checklist } from "../plan/render/checklist";
 import { preview, refusalText } from "../plan/render/preview";
 import type { Scripts } from "../plan/scripts";
 import { SITE_IDS, KINDS } from "../plan/terms";
-import { authoritativeServers, observePivots, observeWitness } from "../sites/nameServers";
+import { observePivots, observeWitness } from "../sites/nameServers";
 import { observeSites } from "../sites/observe";
 import { loadScripts } from "../sites/scripts";
-import { publicKeyOf, signWitness } from "../sites/witness";
+import { signWitness } from "../sites/witness";
 import type { StandbyPairArgs } from "./args";
-import { cloudflare, plainValue } from "./dns/cloudflare";
+import { cloudflare } from "./dns/cloudflare";
 import { guarded } from "./guarded";
 import { names } from "./names";
 import { Refusal } from "./refusal";
+import { resolved } from "./resolved";
 import { Runbook } from "./runbook";
 import { wishOf } from "./wish";
 
@@ -161,34 +162,33 @@ interface Looked {
 }
 
 async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Promise<Looked> {
-  const key = await plainValue(args.witnessKey);
-  const zone = args.dns.cloudflare.zones[0]?.zone ?? "";
-  const servers = args.dns.cloudflare.servers ?? (await authoritativeServers(zone));
-  const wish = wishOf(name, args, servers, publicKeyOf(key));
+  const { wish, key } = wishOf(name, args, await resolved(args));
   const seen = await observe(wish, args, scripts);
   const plan = makePlan(wish, seen, scripts);
-  const refusals = [...plan.refusals, ...notObserved(wish)];
+  // A preview that may not look shows what it can; whether the sites are fit for it is the update's to say.
+  const refusals = wish.observe === "none" ? notObserved() : plan.refusals;
   if (refusals.length > 0) throw new Refusal(refusalText({ ...plan, refusals }));
   return { wish, seen, plan, key };
 }
 
 /** Danger: an unobserved pair may be shown, never changed. */
-function notObserved(wish: Desired): Plan["refusals"] {
-  return wish.observe === "none" && !pulumi.runtime.isDryRun()
-    ? [
-        {
-          code: "not-observed",
-          what: 'observe: "none" is for previews only; this is an update',
-          hint: 'run it where the sites can be reached, with observe "ssh".',
-        },
-      ]
-    : [];
+function notObserved(): Plan["refusals"] {
+  if (pulumi.runtime.isDryRun()) return [];
+  return [
+    {
+      code: "not-observed",
+      what: 'observe: "none" is for previews only; this is an update',
+      hint: 'run it where the sites can be reached, with observe "ssh".',
+    },
+  ];
 }
+
+const UNSEEN: Observed["sites"]["a"] = { reach: "unknown", why: 'not observed, observe is "none"' };
 
 async function observe(wish: Desired, args: StandbyPairArgs, scripts: Scripts): Promise<Observed> {
   const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
   const [sites, witness, pivotsSeen, writable] = await Promise.all([
-    observeSites(wish, scripts),
+    wish.observe === "none" ? { a: UNSEEN, b: UNSEEN } : observeSites(wish, scripts),
     observeWitness(wish),
     observePivots(wish),
     dns.writable(),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { inconsistencies } from "./consistency";
 import { otherSite, SITE_IDS, type SiteId } from "./terms";
 
 /**
@@ -74,110 +75,63 @@ const zoneSchema = z.strictObject({ zone: hostname, hostnames: z.array(hostname)
 
 const epochNumber = z.number().int().min(1);
 
-export const desiredSchema = z
-  .strictObject({
-    name: z
-      .string()
-      .regex(/^[a-z][a-z0-9-]{0,30}$/, "must be a short lower-case name, such as shop"),
-    activeSite: z.enum(SITE_IDS),
-    sites: z.strictObject({ a: siteSchema, b: siteSchema }),
-    services: z.array(serviceSchema).max(500).default([]),
-    maintenance: z.strictObject({ on: line, off: line }).optional(),
-    dns: z.strictObject({
-      zones: z.array(zoneSchema).min(1),
-      ttl: z
+export const desiredSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9-]{0,30}$/, "must be a short lower-case name, such as shop"),
+  activeSite: z.enum(SITE_IDS),
+  sites: z.strictObject({ a: siteSchema, b: siteSchema }),
+  services: z.array(serviceSchema).max(500).default([]),
+  maintenance: z.strictObject({ on: line, off: line }).optional(),
+  dns: z.strictObject({
+    zones: z.array(zoneSchema).min(1),
+    ttl: z
+      .number()
+      .int()
+      .min(30, "below 30 is refused by Cloudflare (60 on most plans)")
+      .max(300, "a flip waits for it: at most 300 seconds")
+      .default(60),
+    proxied: z.boolean().default(false),
+    servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
+  }),
+  guard: z
+    .strictObject({
+      bound: seconds.default(30),
+      isolation: z.enum(["either", "lease", "keep"]).default("either"),
+      after: seconds.min(1).default(12),
+      poll: seconds.min(0.2).max(60).default(2),
+    })
+    .refine(({ bound, after, poll }) => bound >= after + poll + GUARD_REST, {
+      path: ["bound"],
+      message: `must be at least guard.after + guard.poll + ${GUARD_REST} s, for asking and for the stop`,
+    })
+    .prefault({}),
+  limits: z
+    .strictObject({
+      lagBytes: z
         .number()
         .int()
-        .min(30, "below 30 is refused by Cloudflare (60 on most plans)")
-        .max(300, "a flip waits for it: at most 300 seconds")
-        .default(60),
-      proxied: z.boolean().default(false),
-      servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
-    }),
-    guard: z
-      .strictObject({
-        bound: seconds.default(30),
-        isolation: z.enum(["either", "lease", "keep"]).default("either"),
-        after: seconds.min(1).default(12),
-        poll: seconds.min(0.2).max(60).default(2),
-      })
-      .refine(({ bound, after, poll }) => bound >= after + poll + GUARD_REST, {
-        path: ["bound"],
-        message: `must be at least guard.after + guard.poll + ${GUARD_REST} s, for asking and for the stop`,
-      })
-      .prefault({}),
-    limits: z
-      .strictObject({
-        lagBytes: z
-          .number()
-          .int()
-          .positive()
-          .default(16 * 1024 * 1024),
-        stepSeconds: seconds.default(60),
-      })
-      .prefault({}),
-    /** Public halves of the witness keys: id and base64 of the raw 32 bytes. */
-    witnessKeys: z
-      .array(
-        z.strictObject({ id: word, raw: z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 raw bytes") }),
-      )
-      .min(1)
-      .max(2),
-    acceptLoss: epochNumber.optional(),
-    acceptUnproven: epochNumber.optional(),
-    approvedPlan: z
-      .string()
-      .regex(/^[0-9]+-[0-9a-f]{12}$/, "must be a plan digest as preview prints it, EPOCH-HASH")
-      .optional(),
-    observe: z.enum(["ssh", "none"]).default("ssh"),
-  })
-  .superRefine((wish, context) => {
-    const { a, b } = wish.sites;
-    if (a.provider === b.provider && a.region === b.region) {
-      context.addIssue({
-        code: "custom",
-        path: ["sites", "b", "region"],
-        message: `provider ${b.provider} and region ${b.region} are those of site a too; one outage would take both. Choose another provider and region`,
-      });
-    }
-    for (const family of ["v4", "v6"] as const) {
-      if (a.addresses[family] !== undefined && a.addresses[family] === b.addresses[family]) {
-        context.addIssue({
-          code: "custom",
-          path: ["sites", "b", "addresses", family],
-          message: `${String(b.addresses[family])} is site a's address too; each site needs its own`,
-        });
-      }
-    }
-    if ((a.addresses.v6 === undefined) !== (b.addresses.v6 === undefined)) {
-      context.addIssue({
-        code: "custom",
-        path: ["sites", a.addresses.v6 === undefined ? "a" : "b", "addresses", "v6"],
-        message: "missing; both sites need the same record types, so give both a v6 or neither",
-      });
-    }
-    wish.dns.zones.forEach((zone, z) => {
-      zone.hostnames.forEach((name, h) => {
-        if (name !== zone.zone && !name.endsWith(`.${zone.zone}`)) {
-          context.addIssue({
-            code: "custom",
-            path: ["dns", "zones", z, "hostnames", h],
-            message: `${name} does not lie in zone ${zone.zone}; list it under its own zone`,
-          });
-        }
-      });
-    });
-    const names = wish.services.map((service) => service.name);
-    names.forEach((name, s) => {
-      if (names.indexOf(name) !== s) {
-        context.addIssue({
-          code: "custom",
-          path: ["services", s, "name"],
-          message: `${name} is used twice; service names must differ`,
-        });
-      }
-    });
-  });
+        .positive()
+        .default(16 * 1024 * 1024),
+      stepSeconds: seconds.default(60),
+    })
+    .prefault({}),
+  /** Public halves of the witness keys: id and base64 of the raw 32 bytes. */
+  witnessKeys: z
+    .array(
+      z.strictObject({
+        id: word,
+        raw: z.string().regex(/^[A-Za-z0-9+/]{43}=$/, "32 raw bytes in base64 are needed"),
+      }),
+    )
+    .min(1)
+    .max(2),
+  acceptLoss: epochNumber.optional(),
+  acceptUnproven: epochNumber.optional(),
+  approvedPlan: z
+    .string()
+    .regex(/^[0-9]+-[0-9a-f]{12}$/, "must be a plan digest as preview prints it, EPOCH-HASH")
+    .optional(),
+  observe: z.enum(["ssh", "none"]).default("ssh"),
+});
 
 export type Desired = z.infer<typeof desiredSchema>;
 export type DesiredSite = Desired["sites"]["a"];
@@ -209,30 +163,43 @@ export function parseDesired(
   input: unknown,
 ): { readonly wish: Desired } | { readonly issues: readonly Issue[] } {
   const result = desiredSchema.safeParse(input);
-  if (result.success) return { wish: result.data };
-  return { issues: result.error.issues.map((issue) => describe(issue, input)) };
+  const between = inconsistencies(input);
+  if (result.success && between.length === 0) return { wish: result.data };
+  return { issues: [...(result.success ? [] : issuesOf(result.error, input)), ...between] };
 }
 
-function describe(issue: z.core.$ZodIssue, input: unknown): Issue {
+/** What a schema found, in the words of this house: a path, the value, what it should be. */
+export function issuesOf(error: z.ZodError, input: unknown): readonly Issue[] {
+  return error.issues.flatMap((issue) => describe(issue, input));
+}
+
+function describe(issue: z.core.$ZodIssue, input: unknown): readonly Issue[] {
   const path = issue.path.map(String).join(".");
   if (issue.code === "unrecognized_keys") {
-    return {
-      path: [path, issue.keys.join(", ")].filter((part) => part !== "").join("."),
+    return issue.keys.map((key) => ({
+      path: [path, key].filter((part) => part !== "").join("."),
       message: "unknown key; remove it or correct its spelling",
-    };
+    }));
   }
   const value = issue.path.reduce<unknown>(
     (at, key) =>
       typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined,
     input,
   );
-  const shown =
-    value === undefined
-      ? "missing"
-      : typeof value === "object"
-        ? ""
-        : JSON.stringify(value).slice(0, 80);
-  return { path, message: [shown, issue.message].filter((part) => part !== "").join(": ") };
+  if (value === undefined) return [{ path, message: `missing: ${needed(issue)}` }];
+  return [{ path, message: `${shown(value)}: ${issue.message}` }];
+}
+
+const needed = (issue: z.core.$ZodIssue): string =>
+  issue.code === "invalid_type" ? `a value of type ${issue.expected} is needed` : issue.message;
+
+/** Danger: a key pasted into the wrong place must not be printed, so what is long or has several lines is not shown. */
+function shown(value: unknown): string {
+  if (typeof value === "string" && (value.length > 80 || value.includes("\n"))) {
+    return `a text of ${value.length} characters`;
+  }
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === "object" && value !== null ? "an object" : JSON.stringify(value);
 }
 
 /** Both sites, wish first. */

@@ -31,7 +31,7 @@ take_facts() {
 
 # What runs at the site. Output goes to files: no pipe of the connection reaches a verb or a server it starts.
 # shellcheck disable=SC2016 # expanded at the site
-site_shell='umask 077; d=$(mktemp -d) || exit 75; timeout -k 2 "$b" sh -s >"$d/o" 2>"$d/e"; r=$?; test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"'
+site_shell='command -v timeout >/dev/null || { echo "timeout is not found on this host; install coreutils" >&2; exit 77; }; umask 077; d=$(mktemp -d) || exit 75; timeout -k 2 "$b" sh -s >"$d/o" 2>"$d/e"; r=$?; test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"'
 
 # part SITE VERB BOUND [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another name.
 # What the run was given and the input come last: what a site says replaces neither.
@@ -50,7 +50,7 @@ $input"; done
     printf "\nmain <<'STANDBY_INPUT'\n%s%s%sSTANDBY_INPUT\n" "$facts" "$given" "$input"
   } | "enter_$place" "b=$bound; $site_shell" >"$work/out" 2>"$work/err"
   result=$?
-  if [ -s "$work/err" ]; then cat "$work/err" >&2; fi
+  if [ -s "$work/err" ]; then talk_of_part >&2; fi
   while IFS= read -r line; do
     case ${line#*=} in
     *[!A-Za-z0-9._:/=,+-]*) ;;
@@ -68,6 +68,24 @@ $input"; done
   *) talk "site $place: $verb failed with status $result" "read the lines above, then run pulumi up again." ;;
   esac
   return "$result"
+}
+
+# Danger: a program that fails may print what it was fed. No line with the password in it goes on, in none of the three
+# spellings it has at a site: plain, as an SQL literal, and as a field of ~/.pgpass.
+talk_of_part() {
+  secret=$(newest password)
+  if [ -z "$secret" ]; then
+    cat "$work/err"
+    return 0
+  fi
+  literal=$(printf '%s\n' "$secret" | sed "s/'/''/g")
+  field=$(printf '%s\n' "$secret" | sed 's/[\\:]/\\&/g')
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+    *"$secret"* | *"$literal"* | *"$field"*) printf '(a line with the password was left out)\n' ;;
+    *) printf '%s\n' "$line" ;;
+    esac
+  done <"$work/err"
 }
 
 # The newest fact of this name.

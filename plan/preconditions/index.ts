@@ -102,9 +102,10 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
       : ["acceptUnproven"]),
   ];
   if (needs.length === 0) return [];
-  const stale = [wish.acceptLoss, wish.acceptUnproven].some(
-    (one) => one !== undefined && one !== epoch,
-  );
+  const stale = (["acceptLoss", "acceptUnproven"] as const).flatMap((name) => {
+    const accepted = wish[name];
+    return accepted === undefined || accepted === epoch ? [] : [`epoch ${accepted} (${name})`];
+  });
   return [
     {
       code: "acceptance",
@@ -113,7 +114,9 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
           ? `site ${from} answers, but its database does not serve (${left.role})`
           : unreachedText(context, left.why),
         `promoting site ${decision.to} may leave acknowledged writes behind at site ${from} (epoch ${epoch})`,
-        ...(stale ? ["what config accepts now names another epoch"] : []),
+        ...(stale.length === 0
+          ? []
+          : [`config accepts ${stale.join(" and ")}, which is another one`]),
       ].join("; "),
       hint: [
         "to accept for this epoch and go on:",

@@ -33,8 +33,18 @@ observe_programs() {
   done
   missing=${missing#,}
   fact missing "${missing:--}"
+  # Debian's folders are named after the major version; elsewhere the server is asked.
   major=${bindir%/bin}
-  fact programs "${major##*/}"
+  major=${major##*/}
+  case $major in
+  '' | *[!0-9]*)
+    major=$("$bindir/postgres" --version 2>/dev/null) || major=''
+    major=${major##* }
+    major=${major%%[!0-9]*}
+    ;;
+  *) ;;
+  esac
+  fact programs "${major:--}"
 }
 
 observe_state() {

@@ -1,4 +1,6 @@
-import { quote, type Transport } from "./transport";
+import { z } from "zod";
+import { issuesOf } from "../../plan/desired";
+import { misfit, quote, type Transport } from "./transport";
 
 /** Arguments of {@link local}. */
 export interface LocalArgs {
@@ -9,9 +11,18 @@ export interface LocalArgs {
   wrap?: readonly string[];
 }
 
+const schema = z.strictObject({
+  wrap: z
+    .array(z.string().regex(/^[^\p{Cc}]+$/u, "must be one line without control characters"))
+    .min(1, "name the program that leads to the site, or leave wrap out")
+    .optional(),
+});
+
 /** The site is this very machine, or one that a wrapping program leads to. */
 export function local(args: LocalArgs = {}): Transport {
-  const prefix = (args.wrap ?? []).map(quote).join(" ");
+  const parsed = schema.safeParse(args);
+  if (!parsed.success) return misfit("local", issuesOf(parsed.error, args));
+  const prefix = (parsed.data.wrap ?? []).map(quote).join(" ");
   return {
     kind: "local",
     enter: () => `${prefix} sh -c "$1"`.trim(),

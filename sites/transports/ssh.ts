@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { quote, type Transport } from "./transport";
+import { issuesOf } from "../../plan/desired";
+import { misfit, quote, type Transport } from "./transport";
 
 /** Arguments of {@link ssh}. */
 export interface SshArgs {
@@ -43,10 +44,12 @@ const schema = z.strictObject({
 
 /**
  * A site behind ssh. Connection, silence and keys are bounded and pinned here; one master connection a site is shared by
- * all steps of an update. Throws a ZodError when an argument does not fit.
+ * all steps of an update. Never throws: an argument that does not fit becomes an issue of the pair.
  */
 export function ssh(args: SshArgs): Transport {
-  const { host, user, port, hostKeys, identityFile, connectSeconds, options } = schema.parse(args);
+  const parsed = schema.safeParse(args);
+  if (!parsed.success) return misfit("ssh", issuesOf(parsed.error, args));
+  const { host, user, port, hostKeys, identityFile, connectSeconds, options } = parsed.data;
   const flags = (site: string) =>
     [
       "-F none",

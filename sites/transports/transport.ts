@@ -1,3 +1,4 @@
+import type { Issue } from "../../plan/desired";
 import type { SiteId } from "../../plan/terms";
 
 /**
@@ -10,9 +11,16 @@ export interface Transport {
   readonly enter: (site: SiteId) => string;
   /** What a person types before a command to run it at the site. */
   readonly enterLine: string;
+  /** What is wrong with its arguments, so that the pair lists it with everything else. @default nothing */
+  readonly issues?: readonly Issue[];
 }
 
 /** One single-quoted shell word. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** A way that leads nowhere, because its arguments do not fit. The pair refuses before it is ever used. */
+export function misfit(kind: string, issues: readonly Issue[]): Transport {
+  return { kind, enterLine: "false", enter: () => "return 255", issues };
 }

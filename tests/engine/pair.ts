@@ -31,13 +31,13 @@ export function wishOn(tour: Tour, activeSite: SiteId, accept: Partial<Desired> 
     dns: {
       cloudflare: { zones: [{ zone: lab.zone, zoneId: lab.zoneId, hostnames: lab.hostnames }] },
     },
-    guard: { bound: 5 },
-    witnessKey: "",
+    guard: { bound: 8, after: 3, poll: 1 },
     acceptLoss: accept.acceptLoss,
     acceptUnproven: accept.acceptUnproven,
     approvedPlan: accept.approvedPlan,
   };
-  return wishOf("shop", args, lab.servers, tour.lab.witnessPublicKey);
+  const witnessKey = { known: true, value: tour.lab.witnessKey } as const;
+  return wishOf("shop", args, { servers: lab.servers, witnessKey, zoneIds: [] }).wish;
 }
 
 /** Everything that a preview might have changed, as text: databases, sites, zone, state. */

@@ -23,7 +23,7 @@ const withService = (more: object): object => ({
 test("a wish that is right is taken, with its defaults", () => {
   const wish = parsed(input());
   expect(wish.dns).toMatchObject({ ttl: 60, proxied: false });
-  expect(wish.guard).toEqual({ bound: 30, isolation: "either" });
+  expect(wish.guard).toEqual({ bound: 30, isolation: "either", after: 12, poll: 2 });
   expect(wish.limits).toEqual({ lagBytes: 16777216, stepSeconds: 60 });
   expect(wish.sites.a.database).toMatchObject({ port: 5432, superuser: "postgres" });
 });
