@@ -129,12 +129,12 @@ async function siteState(site: LabSite): Promise<Readonly<Record<string, string>
   };
 }
 
-/** Files of the state folder; the lock and the servers' log are no state. */
+/** Files of the state folder; lock, logs and the guard's sign of life are no state. */
 function below(folder: string): readonly string[] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((file) => !/\/(lock|log\/.*)$/.test(file.slice(folder.length)))
+    .filter((file) => !/\/(lock|log\/.*|guard\.live)$/.test(file.slice(folder.length)))
     .sort();
 }
