@@ -1,4 +1,8 @@
+import { adversarial } from "./adversarial";
+import { drained } from "./drained";
 import { guardRuns } from "./guard";
+import { rejoins, rewindKills } from "./rejoin";
+import { switchovers } from "./switchovers";
 
 /** One part of `bench -- safety`: its figures under the part's name, and whether they hold what is promised. */
 export interface SafetyPart {
@@ -10,6 +14,43 @@ export interface SafetyPart {
 
 /** All parts, in the order of the report. A part is one file of this folder and one entry here. */
 export const SAFETY_PARTS: readonly SafetyPart[] = [
+  {
+    name: "drained",
+    n: 10,
+    run: async (n) => {
+      const figures = await drained(n);
+      return { figures, holds: figures.lost === 0 };
+    },
+  },
+  {
+    name: "switchovers",
+    n: 60,
+    run: async (n) => {
+      const figures = await switchovers(n);
+      return { figures, holds: figures.lost === 0 && figures.falseRefusals === 0 };
+    },
+  },
+  {
+    name: "adversarial",
+    n: 1,
+    run: async () => {
+      const figures = await adversarial();
+      return { figures, holds: figures.falseAccepts === 0 };
+    },
+  },
+  {
+    name: "rejoin",
+    n: 3,
+    run: async (n) => ({ figures: await rejoins([10, 200], n), holds: true }),
+  },
+  {
+    name: "rewindKills",
+    n: 10,
+    run: async (n) => {
+      const figures = await rewindKills(n);
+      return { figures, holds: figures.damagedStarted === 0 };
+    },
+  },
   {
     name: "guard",
     n: 30,
