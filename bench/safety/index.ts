@@ -1,5 +1,9 @@
 import { crashFailovers } from "./failovers";
+import { adversarial } from "./adversarial";
+import { drained } from "./drained";
 import { guardRuns } from "./guard";
+import { rejoins, rewindKills } from "./rejoin";
+import { switchovers } from "./switchovers";
 
 /** One part of `bench -- safety`: its figures under the part's name, and whether they hold what is promised. */
 export interface SafetyPart {
@@ -17,6 +21,43 @@ export const SAFETY_PARTS: readonly SafetyPart[] = [
     run: async (n) => {
       const figures = await crashFailovers(n);
       return { figures, holds: figures.missing === 0 && figures.surplus === 0 };
+    },
+  },
+  {
+    name: "drained",
+    n: 10,
+    run: async (n) => {
+      const figures = await drained(n);
+      return { figures, holds: figures.lost === 0 };
+    },
+  },
+  {
+    name: "switchovers",
+    n: 60,
+    run: async (n) => {
+      const figures = await switchovers(n);
+      return { figures, holds: figures.lost === 0 && figures.falseRefusals === 0 };
+    },
+  },
+  {
+    name: "adversarial",
+    n: 1,
+    run: async () => {
+      const figures = await adversarial();
+      return { figures, holds: figures.falseAccepts === 0 };
+    },
+  },
+  {
+    name: "rejoin",
+    n: 3,
+    run: async (n) => ({ figures: await rejoins([10, 200], n), holds: true }),
+  },
+  {
+    name: "rewindKills",
+    n: 10,
+    run: async (n) => {
+      const figures = await rewindKills(n);
+      return { figures, holds: figures.damagedStarted === 0 };
     },
   },
   {
