@@ -13,9 +13,13 @@ import { observeSites } from "../sites/observe";
 import { loadScripts } from "../sites/scripts";
 import { publicKeyOf, signWitness } from "../sites/witness";
 import type { StandbyPairArgs } from "./args";
+import { adopting } from "./adopting";
 import { cloudflare, plainValue } from "./dns/cloudflare";
+import { existingRecords, type Existing } from "./dns/existing";
+import { firstTime } from "./firstTime";
 import { guarded } from "./guarded";
 import { names } from "./names";
+import { released } from "./release";
 import { Refusal } from "./refusal";
 import { Runbook } from "./runbook";
 import { wishOf } from "./wish";
@@ -106,11 +110,13 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
   private children(
     name: string,
     args: StandbyPairArgs,
-    { wish, plan, key, run }: Looked & { readonly run: string },
+    { wish, seen, plan, key, run, existing }: Looked & { readonly run: string },
     scripts: Scripts,
   ): readonly pulumi.Resource[] {
-    const protect = args.protect ?? true;
-    const dns = cloudflare(args.dns.cloudflare, wish.dns.ttl);
+    const release = args.release === true;
+    const protect = !release && (args.protect ?? true);
+    const dns = adopting(cloudflare(args.dns.cloudflare, wish.dns.ttl), existing);
+    const state = firstTime(name, wish, seen, args.adopt === true, this);
     const password = new RandomPassword(
       `${name}-password`,
       { length: 32 },
@@ -126,13 +132,14 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
         dns,
         sign: (content) => signed(key, wish, content),
         password: password.result,
-        after: [password],
+        after: [password, state],
         protect,
       },
       { parent: this },
     );
     const after = { parent: this, protect, dependsOn: pivots(runbook, plan) };
-    return [password, runbook, ...runbook.steps, ...names(name, wish, dns, after)];
+    const gone = release ? [released(name, wish, scripts, this)] : [];
+    return [password, state, runbook, ...gone, ...runbook.steps, ...names(name, wish, dns, after)];
   }
 }
 
@@ -158,6 +165,8 @@ interface Looked {
   readonly seen: Observed;
   readonly plan: Plan;
   readonly key: string;
+  /** Live records to take over. */
+  readonly existing: Existing;
 }
 
 async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Promise<Looked> {
@@ -167,9 +176,23 @@ async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Prom
   const wish = wishOf(name, args, servers, publicKeyOf(key));
   const seen = await observe(wish, args, scripts);
   const plan = makePlan(wish, seen, scripts);
-  const refusals = [...plan.refusals, ...notObserved(wish)];
+  const refusals = [...plan.refusals, ...notObserved(wish), ...notNow(args, plan)];
   if (refusals.length > 0) throw new Refusal(refusalText({ ...plan, refusals }));
-  return { wish, seen, plan, key };
+  const existing =
+    args.adopt === true ? await existingRecords(args.dns.cloudflare) : new Map<string, string>();
+  return { wish, seen, plan, key, existing };
+}
+
+/** What is done to the stack, not to the sites, waits until the sites are at rest. */
+function notNow(args: StandbyPairArgs, plan: Plan): Plan["refusals"] {
+  if (!hasTodo(plan)) return [];
+  return (["adopt", "release"] as const)
+    .filter((option) => args[option] === true)
+    .map((option) => ({
+      code: `${option}-not-now`,
+      what: `${option}: true is for a pair at rest, but ${plan.transition} to site ${plan.to} is due`,
+      hint: `set activeSite to the site that serves and take ${option} away until a preview says that there is nothing to do.`,
+    }));
 }
 
 /** Danger: an unobserved pair may be shown, never changed. */

@@ -67,7 +67,9 @@ const pair = new StandbyPair("shop", {
   acceptLoss: config.getNumber("acceptLoss"),
   acceptUnproven: config.getNumber("acceptUnproven"),
   approvedPlan: config.get("approvedPlan"),
-  protect: false,
+  adopt: config.getBoolean("adopt") ?? false,
+  release: config.getBoolean("release") ?? false,
+  protect: config.getBoolean("protect") ?? false,
 });
 
 export const activeSite = pair.activeSite;
