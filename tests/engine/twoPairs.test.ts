@@ -39,7 +39,8 @@ test("both are built, then shop moves to b while blog stays as it is", async () 
   const of = async (name: string) =>
     (await engine.exportStack()).deployment.resources
       ?.filter((one) => one.urn.includes(`::${name}-`))
-      .map(({ urn, id, inputs, outputs }) => ({ urn, id, inputs, outputs }));
+      .map(({ urn, id, inputs, outputs }) => ({ urn, id, inputs, outputs }))
+      .sort((one, two) => one.urn.localeCompare(two.urn));
   const before = await of("blog");
   expect(before?.length).toBeGreaterThan(20);
   const asked = labs.blog?.cloudflare.requests().length;
