@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { local } from "../../components";
-import type { RunResult, UpOptions } from "../../lab/engine/engine";
+import type { RunResult } from "../../lab/engine/engine";
 import { refusalOf, toldPlan, type ToldPlan } from "../../lab/flip";
 import type { LabStack, LabStackSite } from "../../lab/stack";
 import type { Tour } from "../../lab/tour";
@@ -112,16 +112,9 @@ export function changes(result: RunResult): number {
   return Object.values(rest).reduce((sum, count) => sum + count, 0);
 }
 
-/** Runs an update that is interrupted, as by one Ctrl-C, when a step is about to begin. */
-export async function interruptedAt(tour: Tour, step: string): Promise<RunResult> {
-  const controller = new AbortController();
-  const options: UpOptions = {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (event.kind === "pre" && event.urn.endsWith(`::shop-${step}`)) controller.abort();
-    },
-  };
-  return tour.engine.up(options);
+/** An update in which one verb kills itself where scripts name a checkpoint: nothing after it happens. */
+export async function endedAt(tour: Tour, checkpoint: string): Promise<RunResult> {
+  return tour.engine.up({ env: { FAIL_AT: checkpoint } });
 }
 
 /** Which sites accept writes now. */
