@@ -16,10 +16,10 @@ main() {
   # As Debian sets it up; the pair had set it to manual.
   start_file="${config%/*}/start.conf"
   case $config in
-    /etc/postgresql/*)
-      if [ -e "$start_file" ]; then printf 'auto\n' >"$start_file"; fi
-      fact start auto
-      ;;
-    *) fact start unchanged ;;
+  /etc/postgresql/*)
+    if [ -e "$start_file" ]; then printf 'auto\n' >"$start_file"; fi
+    fact start auto
+    ;;
+  *) fact start unchanged ;;
   esac
 }
