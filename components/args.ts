@@ -46,6 +46,18 @@ export interface StandbyPairArgs {
   approvedPlan?: string | undefined;
   /** `none`: do not dial the sites, show only the DNS part; for previews without keys. Updates then refuse. @default "ssh" */
   observe?: "ssh" | "none";
+  /**
+   * True: DNS records of the pair that exist already enter the state instead of being created; for one update, when the state
+   * was lost. Refused while a transition is due. Danger: leave it on no longer than that; a record that the state knows by
+   * another way would be replaced. @default false
+   */
+  adopt?: boolean;
+  /**
+   * True: the pair is let go. Guards are removed and nothing is protected, so that `pulumi destroy` can take the DNS records
+   * and the state away; databases, slots and data stay as they are. Refused while a transition is due. Danger: from then on
+   * nothing stops a returning old primary from accepting writes. @default false
+   */
+  release?: boolean;
   /** False: pivot, witness, names and password may be deleted. For demos and for taking a pair down. @default true */
   protect?: boolean;
 }

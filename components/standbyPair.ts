@@ -14,9 +14,13 @@ import { observeSites } from "../sites/observe";
 import { loadScripts } from "../sites/scripts";
 import { signWitness } from "../sites/witness";
 import type { StandbyPairArgs } from "./args";
+import { adopting } from "./adopting";
 import { cloudflare } from "./dns/cloudflare";
+import { existingRecords, type Existing } from "./dns/existing";
+import { firstTime } from "./firstTime";
 import { guarded } from "./guarded";
 import { names } from "./names";
+import { released } from "./release";
 import { Refusal } from "./refusal";
 import { resolved } from "./resolved";
 import { Runbook } from "./runbook";
@@ -108,11 +112,13 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
   private children(
     name: string,
     args: StandbyPairArgs,
-    { wish, plan, key, run }: Looked & { readonly run: string },
+    { wish, seen, plan, key, run, existing }: Looked & { readonly run: string },
     scripts: Scripts,
   ): readonly pulumi.Resource[] {
-    const protect = args.protect ?? true;
-    const dns = cloudflare(args.dns.cloudflare, wish);
+    const release = args.release === true;
+    const protect = !release && (args.protect ?? true);
+    const dns = adopting(cloudflare(args.dns.cloudflare, wish), existing);
+    const state = firstTime(name, wish, seen, args.adopt === true, this);
     const password = new RandomPassword(
       `${name}-password`,
       { length: 32 },
@@ -128,13 +134,14 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
         dns,
         sign: (content) => signed(key, wish, content),
         password: password.result,
-        after: [password],
+        after: [password, state],
         protect,
       },
       { parent: this },
     );
     const after = { parent: this, protect, dependsOn: pivots(runbook, plan) };
-    return [password, runbook, ...runbook.steps, ...names(name, wish, dns, after)];
+    const gone = release ? [released(name, wish, scripts, this)] : [];
+    return [password, state, runbook, ...gone, ...runbook.steps, ...names(name, wish, dns, after)];
   }
 }
 
@@ -162,6 +169,8 @@ interface Looked {
   readonly key: string;
   /** What the list of the zones gave; absent where they could not be listed. */
   readonly list?: DnsSurvey;
+  /** Live records to take over. */
+  readonly existing: Existing;
 }
 
 async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Promise<Looked> {
@@ -169,9 +178,24 @@ async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Prom
   const { seen, list } = await observe(wish, args, scripts);
   const plan = makePlan(wish, seen, scripts);
   // A preview that may not look shows what it can; whether the sites are fit for it is the update's to say.
-  const refusals = wish.observe === "none" ? notObserved() : plan.refusals;
+  const sites = wish.observe === "none" ? notObserved() : plan.refusals;
+  const refusals = [...sites, ...notNow(args, plan)];
   if (refusals.length > 0) throw new Refusal(refusalText({ ...plan, refusals }));
-  return { wish, seen, plan, key, ...(list === undefined ? {} : { list }) };
+  const existing =
+    args.adopt === true ? await existingRecords(args.dns.cloudflare) : new Map<string, string>();
+  return { wish, seen, plan, key, existing, ...(list === undefined ? {} : { list }) };
+}
+
+/** What is done to the stack, not to the sites, waits until the sites are at rest. */
+function notNow(args: StandbyPairArgs, plan: Plan): Plan["refusals"] {
+  if (!hasTodo(plan)) return [];
+  return (["adopt", "release"] as const)
+    .filter((option) => args[option] === true)
+    .map((option) => ({
+      code: `${option}-not-now`,
+      what: `${option}: true is for a pair at rest, but ${plan.transition} to site ${plan.to} is due`,
+      hint: `set activeSite to the site that serves and take ${option} away until a preview says that there is nothing to do.`,
+    }));
 }
 
 /** Danger: an unobserved pair may be shown, never changed. */
@@ -222,7 +246,7 @@ function notLooked(): Observed["sites"] {
 /** One line for machines, one block for people. `preview --json` carries both as diagnostics. */
 async function say(
   parent: StandbyPair,
-  { wish, run, plan, seen, list }: Looked & { readonly run: string },
+  { wish, run, plan, seen, list, existing }: Looked & { readonly run: string },
 ): Promise<void> {
   await pulumi.log.info(preview(plan, seen), parent);
   const states = Object.fromEntries(plan.steps.map((step) => [step.id, step.state]));
@@ -232,7 +256,13 @@ async function say(
   const { transition, epoch, from, to, digest, warnings } = plan;
   const { findings: _, ...seenDns } = seen.dns;
   const told = { transition, epoch, from, to, digest, run, states, needs, warnings };
-  const dns = dnsTold(wish, seen, plan, list);
+  const dns = dnsTold(
+    wish,
+    seen,
+    plan,
+    list,
+    [...existing].map(([record, id]) => `${id} ${record}`),
+  );
   await pulumi.log.info(
     `standby-plan ${JSON.stringify({ pair: wish.name, ...told, dns, seen: { ...seen, dns: seenDns } })}`,
     parent,

@@ -37,7 +37,16 @@ function inputOf(
   key: { readonly half: WitnessPublicKey } | undefined,
 ): Given {
   const dns = given(given(args.dns).cloudflare);
-  const known = ["witnessKey", "database", "protect", "sites", "dns", "witnessKeys"];
+  const known = [
+    "witnessKey",
+    "database",
+    "protect",
+    "adopt",
+    "release",
+    "sites",
+    "dns",
+    "witnessKeys",
+  ];
   return {
     ...without(args, known),
     name,

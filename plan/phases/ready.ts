@@ -1,7 +1,7 @@
 import { firstZone, witnessName } from "../desired";
 import { factsOf, writable } from "../newest";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
-import type { Observed } from "../observed";
+import type { Observed, SiteObserved } from "../observed";
 import {
   epochLines,
   guardLine,
@@ -23,13 +23,19 @@ export const preflight: Phase = {
     const both = context.decision.transition === "switchover";
     const parts = both
       ? [
-          part(context, from, "postgres/preflight", { value: "source" }),
+          part(
+            context,
+            from,
+            "postgres/preflight",
+            { value: "source" },
+            { dial: runs(context.left) },
+          ),
           part(
             context,
             to,
             "postgres/preflight",
             { value: "target" },
-            { take: { value_lsn: "lsn" } },
+            { take: { value_lsn: "lsn" }, dial: runs(context.left) && runs(context.here) },
           ),
         ]
       : [part(context, to, "postgres/preflight", { value: "source" })];
@@ -52,6 +58,11 @@ export const preflight: Phase = {
     ];
   },
 };
+
+/** A site that is down and fenced can hand over, or be made to follow by join; it has nothing to be tested or warmed. */
+function runs(site: SiteObserved): boolean {
+  return site.reach === "up" && site.role !== "down" && site.role !== "absent";
+}
 
 function prepareParts(context: Context, site: SiteId) {
   const dial = needsPrepare(context, site);

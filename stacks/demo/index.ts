@@ -68,7 +68,9 @@ const pair = new StandbyPair("shop", {
   acceptUnproven: config.getNumber("acceptUnproven"),
   discardDelta: config.getNumber("discardDelta"),
   approvedPlan: config.get("approvedPlan"),
-  protect: false,
+  adopt: config.getBoolean("adopt") ?? false,
+  release: config.getBoolean("release") ?? false,
+  protect: config.getBoolean("protect") ?? false,
 });
 
 export const activeSite = pair.activeSite;

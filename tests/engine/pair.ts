@@ -3,41 +3,38 @@ import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { local } from "../../components";
-import { wishOf } from "../../components/wish";
-import type { RunResult, UpOptions } from "../../lab/engine/engine";
+import type { RunResult } from "../../lab/engine/engine";
 import { refusalOf, toldPlan, type ToldPlan } from "../../lab/flip";
 import type { LabStack, LabStackSite } from "../../lab/stack";
 import type { Tour } from "../../lab/tour";
-import type { Desired } from "../../plan/desired";
+import { parseDesired, type Desired } from "../../plan/desired";
 import { otherSite, SITE_IDS, type SiteId } from "../../plan/terms";
 
 /** The wish of stacks/demo on this lab. */
 export function wishOn(tour: Tour, activeSite: SiteId, accept: Partial<Desired> = {}): Desired {
   const lab = JSON.parse(tour.lab.stackConfig().lab?.value ?? "{}") as LabStack;
-  const site = (of: LabStackSite) => {
+  const site = (id: SiteId, of: LabStackSite) => {
     const { provider, region, host, wrap, stateDirectory, port, superuser } = of;
     const { dataDirectory, socketDirectory, binDirectory } = of;
+    const { enter, enterLine } = local({ wrap: [wrap] });
     return {
       ...{ provider, region, addresses: { v4: host }, stateDirectory },
-      transport: local({ wrap: [wrap] }),
-      postgres: { port, dataDirectory, socketDirectory, binDirectory, superuser },
+      ...{ enter: enter(id), enterLine },
+      database: { host, port, dataDirectory, socketDirectory, binDirectory, superuser },
     };
   };
-  const args = {
+  const parsed = parseDesired({
+    name: "shop",
     activeSite,
-    sites: { a: site(lab.sites.a), b: site(lab.sites.b) },
-    database: { postgres: { dataDirectory: lab.sites.a.dataDirectory } },
+    sites: { a: site("a", lab.sites.a), b: site("b", lab.sites.b) },
     services: lab.services,
-    dns: {
-      cloudflare: { zones: [{ zone: lab.zone, zoneId: lab.zoneId, hostnames: lab.hostnames }] },
-    },
+    dns: { zones: [{ zone: lab.zone, hostnames: lab.hostnames }], servers: lab.servers },
     guard: { bound: 8, after: 3, poll: 1 },
-    acceptLoss: accept.acceptLoss,
-    acceptUnproven: accept.acceptUnproven,
-    approvedPlan: accept.approvedPlan,
-  };
-  const witnessKey = { known: true, value: tour.lab.witnessKey } as const;
-  return wishOf("shop", args, { servers: lab.servers, witnessKey, zoneIds: [] }).wish;
+    witnessKeys: [tour.lab.witnessPublicKey],
+    ...accept,
+  });
+  if ("wish" in parsed) return parsed.wish;
+  throw new Error(JSON.stringify(parsed.issues));
 }
 
 /** Everything that a preview might have changed, as text: databases, sites, zone, state. */
@@ -115,16 +112,9 @@ export function changes(result: RunResult): number {
   return Object.values(rest).reduce((sum, count) => sum + count, 0);
 }
 
-/** Runs an update that is interrupted, as by one Ctrl-C, when a step is about to begin. */
-export async function interruptedAt(tour: Tour, step: string): Promise<RunResult> {
-  const controller = new AbortController();
-  const options: UpOptions = {
-    signal: controller.signal,
-    onEvent: (event) => {
-      if (event.kind === "pre" && event.urn.endsWith(`::shop-${step}`)) controller.abort();
-    },
-  };
-  return tour.engine.up(options);
+/** An update in which one verb kills itself where scripts name a checkpoint: nothing after it happens. */
+export async function endedAt(tour: Tour, checkpoint: string): Promise<RunResult> {
+  return tour.engine.up({ env: { FAIL_AT: checkpoint } });
 }
 
 /** Which sites accept writes now. */

@@ -9,7 +9,7 @@ import type { Desired } from "../../plan/desired";
 import { observePivots, observeWitness } from "../../sites/nameServers";
 import { observeSites } from "../../sites/observe";
 import { loadScripts } from "../../sites/scripts";
-import { interruptedAt, planOf, still, up, wishOn, world, type SiteId } from "./pair";
+import { endedAt, planOf, still, up, wishOn, world, type SiteId } from "./pair";
 
 jest.setTimeout(240_000);
 const scripts = loadScripts();
@@ -83,7 +83,7 @@ test("initial", async () => {
 test("nothing to do: no step, and no change shown", async () => {
   const result = await previewed("a");
   expect(planOf(result)).toMatchObject({ transition: "none", epoch: 1 });
-  expect(result.digest.changeSummary).toEqual({ same: 22 });
+  expect(result.digest.changeSummary).toEqual({ same: 23 });
 });
 
 test("switchover", async () => {
@@ -92,7 +92,7 @@ test("switchover", async () => {
 });
 
 test("resume: the flag set back before the other site was promoted", async () => {
-  await interruptedAt(tour, "verify");
+  await endedAt(tour, "permit-consumed");
   const made = await tellsTheTruth(await previewed("a"), wishOn(tour, "a"));
   expect(made).toMatchObject({ transition: "resume", epoch: 3, to: "a" });
   await up(tour, { activeSite: "a" });
@@ -141,7 +141,7 @@ describe("approvedPlan", () => {
   });
 
   test("lets the rest of the approved one go on after it was ended in the middle", async () => {
-    const ended = await interruptedAt(tour, "promote");
+    const ended = await endedAt(tour, "permit-consumed");
     expect(ended.exitCode).not.toBe(0);
     const rest = await up(tour, {});
     expect(planOf(rest).digest).toBe(planOf(ended).digest);

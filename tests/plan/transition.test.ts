@@ -48,6 +48,19 @@ test("at rest, a target that is no primary is not started beside one that is", (
   expect(planFor(byHand, toB)).toMatchObject({ transition: "resume", epoch: 2, to: "b" });
 });
 
+test("preflight dials no site that is down: a token or the join is the way, not a test", () => {
+  const dialled = (world: World, flags: Flags) => {
+    const act = planFor(world, flags).steps.find((step) => step.id === "preflight")?.act;
+    return act?.kind === "run"
+      ? act.parts.filter((part) => part.dial).map((part) => part.site)
+      : [];
+  };
+  const down = { role: "down", signal: true } as const;
+  expect(dialled(rest, toB)).toEqual(["a", "b"]);
+  expect(dialled(change(rest, "b", down), toB)).toEqual(["a"]);
+  expect(dialled(change(rest, "a", down), toB)).toEqual([]);
+});
+
 test("nor while the other one is starting without its signal", () => {
   const starting = change(change(rest, "a", { role: "down" }), "b", {
     ...{ role: "starting", signal: false },
