@@ -2,6 +2,7 @@ import { firstZone, witnessName } from "../desired";
 import { factsOf, writable } from "../newest";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed } from "../observed";
+import type { Part } from "../step";
 import {
   epochLines,
   guardLine,
@@ -23,13 +24,19 @@ export const preflight: Phase = {
     const both = context.decision.transition === "switchover";
     const parts = both
       ? [
-          part(context, from, "postgres/preflight", { value: "source" }),
+          part(
+            context,
+            from,
+            "postgres/preflight",
+            { value: "source" },
+            lenient(context, "source"),
+          ),
           part(
             context,
             to,
             "postgres/preflight",
             { value: "target" },
-            { take: { value_lsn: "lsn" } },
+            { take: { value_lsn: "lsn" }, ...lenient(context, "target") },
           ),
         ]
       : [part(context, to, "postgres/preflight", { value: "source" })];
@@ -52,6 +59,12 @@ export const preflight: Phase = {
     ];
   },
 };
+
+/** What prepare and join are about to mend must not stop the preflight that comes before them. */
+function lenient(context: Context, side: "source" | "target"): Partial<Part> {
+  const first = missing(context) || (side === "target" && !follows(context, context.to));
+  return first ? { seen: { value: `${side}-first` } } : {};
+}
 
 function prepareParts(context: Context, site: SiteId) {
   const dial = needsPrepare(context, site);

@@ -19,8 +19,8 @@ import {
 
 function control(name: string, cell: Omit<Cell, "id" | "transition" | "fault" | "row">): Cell {
   return {
-    ...{ id: `control/${name}`, transition: "switchover", row: "fence", fault: name },
     ...cell,
+    ...{ id: `control/${name}`, transition: "switchover", row: "fence", fault: name },
   };
 }
 

@@ -66,7 +66,9 @@ function report(options: Options, results: readonly CellResult[], seconds: numbe
 
 /** One lane: runs what it is told until it is told to end, or until nobody tells any more. */
 async function runLane(): Promise<void> {
-  const tell = (message: FromLane) => process.send?.(message);
+  const tell = (message: FromLane) => {
+    if (process.connected) process.send?.(message);
+  };
   const lane = await Lane.open();
   await new Promise<void>((resolve) => {
     process.on("disconnect", resolve);
@@ -82,7 +84,7 @@ async function runLane(): Promise<void> {
     tell({ ready: true });
   });
   await lane.close();
-  process.disconnect?.();
+  if (process.connected) process.disconnect();
 }
 
 const options = parseOptions(process.argv.slice(2));
