@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { CELLS } from "./cells";
 import { CONTROLS } from "./controls";
@@ -24,12 +25,18 @@ async function main(options: Options): Promise<number> {
   console.log(`${chosen.length} cells, seed ${options.seed}, ${options.lanes} lanes`);
   const results = await runInLanes(
     __filename,
-    chosen.map(({ id }) => id),
+    mixed(chosen.map(({ id }) => id)),
     options.seed,
     options.lanes,
     (result) => console.log(line(result)),
   );
   return report(options, results, (Date.now() - began) / 1000);
+}
+
+/** Long and short cells in turn, always in the same order. */
+function mixed(ids: readonly string[]): readonly string[] {
+  const key = (id: string) => createHash("sha256").update(id).digest("hex");
+  return [...ids].sort((one, two) => key(one).localeCompare(key(two)));
 }
 
 function line({ id, verdict, red, seconds, updates, story }: CellResult): string {
