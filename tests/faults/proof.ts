@@ -128,8 +128,8 @@ export const sleepingPromotion = proof("promote", "promotion-sleeps-while-the-fl
   scripts: sleepy,
   hooks: beforeRow("promote", () => ({ kind: "killAfter", ms: 600 })),
   again: (scene) => ({
-    after: async (step) => {
-      if (step.id === "promote" || step.id === "fence") await wake(scene);
+    after: async (step, code) => {
+      if (step.id === "promote" || code !== 0) await wake(scene);
       return undefined;
     },
   }),
@@ -153,7 +153,8 @@ async function wake({ lane, load }: Scene): Promise<void> {
 export function sleepy(
   scripts: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string>> {
-  const wait = ': >"$state/asleep"; while [ ! -e "$state/go" ]; do sleep 0.02; done';
+  const wait =
+    'if [ "$site" = b ]; then : >"$state/asleep"; while [ ! -e "$state/go" ]; do sleep 0.02; done; fi';
   return patch(scripts, "postgres/promote", "checkpoint permit-consumed", wait);
 }
 

@@ -18,7 +18,7 @@ export function beforeRow(
   act: (scene: Scene) => Promise<Interference | undefined> | Interference | undefined,
 ): (scene: Scene) => DriveHooks {
   return (scene) => ({
-    before: async (step) => (step.id.startsWith(stepOf(row)) ? await act(scene) : undefined),
+    before: async (step) => (step.id.startsWith(stepOf(row)) ? act(scene) : undefined),
   });
 }
 
