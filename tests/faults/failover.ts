@@ -97,6 +97,7 @@ function returned(
       });
       if (code !== 0) throw new Error(`the failover did not end: ${text}`);
       await comeBack(scene, "a");
+      await scene.load.more(20);
     },
   };
 }

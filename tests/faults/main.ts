@@ -16,7 +16,8 @@ import { runCell, type CellResult } from "./runCell";
 const ALL = [...CELLS, ...CONTROLS];
 
 async function main(options: Options): Promise<number> {
-  const chosen = ALL.filter(({ id }) => options.cell === undefined || id.startsWith(options.cell));
+  const wanted = options.cell?.split(",") ?? [""];
+  const chosen = ALL.filter(({ id }) => wanted.some((one) => id.startsWith(one)));
   if (chosen.length === 0) {
     console.log(`no cell begins with ${String(options.cell)}`);
     return 2;

@@ -4,7 +4,7 @@ import { parseArgs } from "node:util";
 export interface Options {
   /** Where the figures go as JSON. */
   readonly json: string | undefined;
-  /** Only cells whose id is or begins with this. */
+  /** Only cells whose id begins with this; several are separated by commas. */
   readonly cell: string | undefined;
   /** The delays of a run follow from it; printed, and taken again to replay. */
   readonly seed: number;

@@ -80,9 +80,9 @@ export function outdate({ lane }: Scene, site: SiteId): void {
   rmSync(join(lane.lab.sites[site].cluster.stateDirectory, "prepared"), { force: true });
 }
 
-/** Stops the clients and waits until the other site has all. */
+/** Pauses the clients and waits until the other site has all. */
 export async function quiet({ lane, load }: Scene, from: SiteId): Promise<void> {
-  await load.ledger.stop();
+  await load.pause();
   const [row] = await lane.lab.sites[from].cluster.query<{ lsn: string }>(
     "select pg_current_wal_lsn()::text as lsn",
   );
