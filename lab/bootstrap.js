@@ -10,6 +10,7 @@ const PROGRAMS = {
   demo: "dist/lab/demo.js",
   lab: "dist/lab/keep.js",
   bench: "dist/bench/main.js",
+  faults: "dist/tests/faults/main.js",
   test: "tests/run.js", // builds by itself: there the build is one of the checks
 };
 

@@ -2,6 +2,7 @@ import { firstZone, witnessName } from "../desired";
 import { factsOf, writable } from "../newest";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
+import type { Part } from "../step";
 import {
   epochLines,
   guardLine,
@@ -28,14 +29,18 @@ export const preflight: Phase = {
             from,
             "postgres/preflight",
             { value: "source" },
-            { dial: runs(context.left) },
+            { dial: runs(context.left), ...lenient(context, "source") },
           ),
           part(
             context,
             to,
             "postgres/preflight",
             { value: "target" },
-            { take: { value_lsn: "lsn" }, dial: runs(context.left) && runs(context.here) },
+            {
+              take: { value_lsn: "lsn" },
+              dial: runs(context.left) && runs(context.here),
+              ...lenient(context, "target"),
+            },
           ),
         ]
       : [part(context, to, "postgres/preflight", { value: "source" })];
@@ -62,6 +67,12 @@ export const preflight: Phase = {
 /** A site that is down and fenced can hand over, or be made to follow by join; it has nothing to be tested or warmed. */
 function runs(site: SiteObserved): boolean {
   return site.reach === "up" && site.role !== "down" && site.role !== "absent";
+}
+
+/** What prepare and join are about to mend must not stop the preflight that comes before them. */
+function lenient(context: Context, side: "source" | "target"): Partial<Part> {
+  const first = missing(context) || (side === "target" && !follows(context, context.to));
+  return first ? { seen: { value: `${side}-first` } } : {};
 }
 
 function prepareParts(context: Context, site: SiteId) {

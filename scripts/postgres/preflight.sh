@@ -2,14 +2,32 @@
 # preflight: can this flip end well? Changes no data; a checkpoint now keeps the stop short later.
 #   source  the site that serves; its peer, where one streams, must be reachable in the other direction too
 #   target  the standby: replays what the source had (value_lsn), then warms its own control file
+#   source-first, target-first  prepare or join have something to mend here and come next, so only the checkpoint is made
 
 main() {
   read_input
+  case $value in *-first)
+    if postmaster; then warm; fi
+    return 0
+    ;;
+  *) ;;
+  esac
   if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
   case $value in
   target) preflight_target ;;
   *) preflight_source ;;
   esac
+}
+
+# The position is told all the same: the target may be ready although this site is not.
+warm() {
+  lsn=$(
+    sql <<SQL
+checkpoint;
+select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end;
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  fact lsn "$lsn"
 }
 
 preflight_source() {

@@ -1,0 +1,7 @@
+import type { Cell } from "./cell";
+import { failoverCells } from "./failover";
+import { singleCells } from "./singles";
+import { switchoverCells } from "./switchover";
+
+/** The matrix. */
+export const CELLS: readonly Cell[] = [...switchoverCells, ...singleCells, ...failoverCells];

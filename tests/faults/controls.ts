@@ -1,0 +1,159 @@
+import type { Step } from "../../plan/step";
+import type { Scripts } from "../../plan/scripts";
+import type { Cell, Scene } from "./cell";
+import { crash, cutLinks, mendLinks } from "./strikes";
+import {
+  latePromotion,
+  patch,
+  servedBetween,
+  sleepingPromotion,
+  sleepy,
+  standbyStuck,
+  walDamaged,
+} from "./proof";
+
+/**
+ * Negative controls: each breaks one rule of the hand-over, in the texts that the harness hands out or in the order in which
+ * it runs the steps. A matrix that stays green here proves nothing.
+ */
+
+function control(name: string, cell: Omit<Cell, "id" | "transition" | "fault" | "row">): Cell {
+  return {
+    ...cell,
+    ...{ id: `control/${name}`, transition: "switchover", row: "fence", fault: name },
+  };
+}
+
+/** Moves one step before another. */
+function first(id: string, before: string): (steps: readonly Step[]) => readonly Step[] {
+  return (steps) => {
+    const moved = steps.filter((step) => step.id.startsWith(id));
+    return steps.flatMap((step) =>
+      step.id === before ? [...moved, step] : step.id.startsWith(id) ? [] : [step],
+    );
+  };
+}
+
+/** Promotes whoever asks. */
+function withoutPermit(scripts: Scripts): Scripts {
+  const bare = [
+    "promote_with_permit() {",
+    "  read_control",
+    '  store promoted "$epoch $((own_tli + 1))"',
+    "  ask_promotion",
+    "}",
+    "promote_as_it_was() {",
+  ].join("\n");
+  return patch(scripts, "postgres/promote", "promote_with_permit() {", bare);
+}
+
+const promoteBeforeFence = control("promote-before-fence", {
+  expect: ["C"],
+  scripts: withoutPermit,
+  hooks: ({ load }) => ({
+    order: first("promote", "fence"),
+    after: async (step) => {
+      if (step.id === "promote") await load.more(20);
+      return undefined;
+    },
+  }),
+});
+
+const skipTheProof = control("proof-skipped", {
+  ...standbyStuck,
+  expect: ["C"],
+  scripts: (scripts) =>
+    patch(
+      scripts,
+      "postgres/verify",
+      "verify_token() {",
+      'verify_token() {\n  read_token "$token" || :\n  tli=$token_tli\n  return 0',
+    ),
+});
+
+const receiveForReplay = control("received-taken-for-replayed", {
+  ...walDamaged,
+  expect: ["C"],
+  scripts: (scripts) =>
+    patch(
+      scripts,
+      "postgres/verify",
+      "pg_last_wal_replay_lsn()",
+      "greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn())",
+    ),
+});
+
+/** The older run's token stands for this one's. */
+const tokenWithoutRun = control("token-without-run-id", {
+  ...servedBetween,
+  expect: ["C"],
+  scripts: (scripts) =>
+    patch(
+      patch(scripts, "postgres/verify", '|| [ "$token_run" != "$run" ]', ""),
+      "postgres/fenced",
+      '[ "$token_run" != "$run" ] || [ "$recalled" != "$run" ]',
+      "false",
+    ),
+  again: ({ lane }: Scene) => ({
+    before: async (step) => {
+      if (step.id !== "fence") return undefined;
+      const text = await lane.lab.a.run(["cat", `${lane.lab.a.cluster.stateDirectory}/token`]);
+      return { kind: "leaveOut", facts: { token: text.stdout.trim() } };
+    },
+  }),
+});
+
+const undoWithoutRevoke = control("undo-without-revoke", {
+  ...latePromotion((step) => step.id === "fence"),
+});
+
+const announceBeforePromote = control("announce-before-promote", {
+  expect: ["C"],
+  hooks: () => ({
+    order: first("pivot-", "promote"),
+    before: async (step) => {
+      if (step.id === "promote") await new Promise((resolve) => setTimeout(resolve, 300));
+      return undefined;
+    },
+  }),
+});
+
+const lockDropped = control("lock-dropped", {
+  ...sleepingPromotion,
+  scripts: (scripts) => patch(sleepy(scripts), "lib", 'flock --wait "$lock_wait" 9 ||', ": ||"),
+});
+
+/** A site that holds writes of its own is made to follow as if it held none. */
+const rejoinWithoutRewind = control("rejoin-without-rewind", {
+  expect: ["C"],
+  flags: { activeSite: "b", acceptLoss: 4, acceptUnproven: 4 },
+  arrange: async (scene) => {
+    cutLinks(scene);
+    await scene.load.more(20);
+    await crash(scene, "a");
+  },
+  heal: (scene) => {
+    mendLinks(scene);
+    scene.lane.lab.a.mend();
+    return Promise.resolve();
+  },
+  scripts: (scripts) =>
+    patch(
+      patch(scripts, "postgres/rejoin", 'if [ "$own_end" -gt "$number" ]; then', "if false; then"),
+      "postgres/rejoin",
+      "prove_join() {",
+      "prove_join() {\n  return 0",
+    ),
+});
+
+/** Two more come with what they break: a rewind under the serving name, and a delta that begins at the fork. */
+export const CONTROLS: readonly Cell[] = [
+  promoteBeforeFence,
+  skipTheProof,
+  receiveForReplay,
+  tokenWithoutRun,
+  undoWithoutRevoke,
+  rejoinWithoutRewind,
+  announceBeforePromote,
+  lockDropped,
+];

@@ -1,0 +1,134 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { SITE_IDS, type SiteId } from "../../plan/terms";
+import type { LabSite } from "../../lab/site";
+import type { Lane } from "./lane";
+import { runningServices } from "./services";
+
+/** What is so, asked of servers, files, processes and the zone; never of the product's own scripts. */
+export interface SiteEvidence {
+  /** undefined: no server answers. */
+  readonly writable: boolean | undefined;
+  readonly streaming: boolean;
+  /** From pg_controldata and the history files; 0 without data. */
+  readonly timeline: number;
+  readonly system: string;
+  /** Files of the state folder that say where a transition stands. */
+  readonly state: Readonly<Record<string, string>>;
+  readonly services: number;
+  readonly slots: readonly string[];
+}
+
+export interface Evidence {
+  readonly a: SiteEvidence;
+  readonly b: SiteEvidence;
+  /** Committed changes of the zone so far. */
+  readonly changes: number;
+  readonly pivot: string;
+  readonly witness: string;
+}
+
+const STATE = ["record", "settled", "promoted", "token", "permit", "maintenance"] as const;
+
+export async function collect(lane: Lane): Promise<Evidence> {
+  const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lane.lab.sites[site])));
+  if (a === undefined || b === undefined) throw new Error("there are always two sites");
+  const { cloudflare, zone } = lane.lab;
+  const content = (name: string) =>
+    cloudflare.records(zone).find((record) => record.name === name)?.content ?? "";
+  return {
+    ...{ a, b, changes: cloudflare.history().length },
+    pivot: content(`active.${zone}`),
+    witness: content(`_standby-shop.${zone}`),
+  };
+}
+
+/** Sites that accept writes now. */
+export function writers(evidence: Evidence): readonly SiteId[] {
+  return SITE_IDS.filter((site) => evidence[site].writable === true);
+}
+
+async function siteEvidence(site: LabSite): Promise<SiteEvidence> {
+  const { cluster } = site;
+  const rows = await cluster
+    .query<{ recovery: boolean; streaming: boolean; slots: string }>(
+      `select pg_is_in_recovery() as recovery,
+        exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming,
+        coalesce((select string_agg(slot_name, ' ' order by slot_name) from pg_replication_slots), '') as slots`,
+    )
+    .catch(() => []);
+  const row = rows[0];
+  return {
+    writable: row === undefined ? undefined : !row.recovery,
+    streaming: row?.streaming ?? false,
+    ...(await control(site)),
+    state: stateFiles(site),
+    services: runningServices(site),
+    slots: row === undefined || row.slots === "" ? [] : row.slots.split(" "),
+  };
+}
+
+async function control(site: LabSite): Promise<{ timeline: number; system: string }> {
+  const { cluster } = site;
+  if (!existsSync(join(cluster.dataDirectory, "PG_VERSION"))) return { timeline: 0, system: "" };
+  const data = await cluster.controlData();
+  const number = (label: string) => Number(data.get(label) ?? 0);
+  return {
+    timeline: Math.max(
+      number("Latest checkpoint's TimeLineID"),
+      number("Min recovery ending loc's timeline"),
+    ),
+    system: data.get("Database system identifier") ?? "",
+  };
+}
+
+function stateFiles(site: LabSite): Record<string, string> {
+  const read = (file: string) => {
+    try {
+      return readFileSync(join(site.cluster.stateDirectory, file), "utf8").trim();
+    } catch {
+      return "";
+    }
+  };
+  return Object.fromEntries(STATE.map((file) => [file, read(file)]));
+}
+
+/** Rows of the ledger at one site, undefined when no server answers there. */
+export async function ledgerRows(
+  site: LabSite,
+): Promise<readonly { writer: number; seq: number }[] | undefined> {
+  try {
+    return await site.cluster.query<{ writer: number; seq: number }>(
+      "select writer, seq::int as seq from ledger",
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the WAL itself says came last before this site left the older timeline: a description by pg_waldump. */
+export function lastRecordBeforeFork(site: LabSite, timeline: number): string {
+  const { dataDirectory, bindir } = site.cluster;
+  const wal = join(dataDirectory, "pg_wal");
+  const hex = timeline.toString(16).toUpperCase().padStart(8, "0");
+  const history = readFileSync(join(wal, `${hex}.history`), "utf8")
+    .trim()
+    .split("\n");
+  const fork = history.at(-1)?.split("\t")[1] ?? "";
+  const [high = "0", low = "0"] = fork.split("/");
+  // Records before the fork are also in the new timeline's first segment.
+  const start = `${high}/${((parseInt(low, 16) - 1) & ~0xffffff).toString(16).toUpperCase()}`;
+  try {
+    const args = ["-p", wal, "-t", String(timeline), "-s", start, "-e", fork];
+    const text = execFileSync(join(bindir, "pg_waldump"), args, {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+      maxBuffer: 256 * 1024 * 1024,
+    });
+    return text.trimEnd().split("\n").at(-1) ?? "";
+  } catch (error) {
+    const said = (error as { stdout?: string }).stdout ?? "";
+    return said.trimEnd().split("\n").at(-1) ?? "";
+  }
+}

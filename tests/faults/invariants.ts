@@ -1,0 +1,134 @@
+import { otherSite, type SiteId } from "../../plan/terms";
+import { writers, lastRecordBeforeFork, type Evidence } from "./evidence";
+import type { Lane } from "./lane";
+import type { Load } from "./load";
+
+/** How far a pivot's change may lie before the first moment at which the sampler saw its target writable. */
+const SAMPLER_MS = 60;
+
+/** What the end of a cell is judged by. */
+export interface Ending {
+  /** The site that shall serve in the end. */
+  readonly goal: SiteId;
+  /** A person accepted that writes stay behind at the other site. */
+  readonly lossAccepted: boolean;
+  /** The other site cannot follow, and the last update said so. */
+  readonly standbyWaits: boolean;
+  readonly before: Evidence;
+  readonly after: Evidence;
+  readonly changesBefore: number;
+}
+
+/** Every invariant that does not hold, with its number. Empty: green. */
+export async function violations(lane: Lane, load: Load, ending: Ending): Promise<string[]> {
+  return [
+    ...neverTwo(load),
+    ...(await nothingLost(load, ending)),
+    ...dnsAfterPromotion(lane, load, ending),
+    ...atGoal(ending),
+    ...noLeaks(ending),
+    ...provenHandOver(lane, ending),
+  ];
+}
+
+/** I1, for as long as the cell ran. */
+export function neverTwo(load: Load): string[] {
+  const { samples, twoWriterSamples } = load.sampler;
+  return [
+    ...claim(
+      twoWriterSamples === 0,
+      `I1: two writers in ${twoWriterSamples} of ${samples} samples`,
+    ),
+  ];
+}
+
+async function nothingLost(load: Load, ending: Ending): Promise<string[]> {
+  const report = await load.account(ending.goal, ending.lossAccepted);
+  const name = ending.lossAccepted ? "I3" : "I2";
+  const some = (keys: readonly string[]) => keys.slice(0, 3).join(" ");
+  return [
+    ...claim(
+      report.overlappingAcks === 0,
+      `I1: ${report.overlappingAcks} acknowledged writes overlap`,
+    ),
+    ...claim(
+      report.lost.length === 0,
+      `${name}: ${report.lost.length} of ${report.acked} acknowledged writes are lost: ${some(report.lost)}`,
+    ),
+    ...claim(report.unexpected.length === 0, `${name}: rows of nobody: ${some(report.unexpected)}`),
+    ...claim(report.duplicates.length === 0, `${name}: double rows: ${some(report.duplicates)}`),
+  ];
+}
+
+/** I4: the pivot moves to a site only once that site accepts writes; and at the end it names the one that does. */
+function dnsAfterPromotion(lane: Lane, load: Load, ending: Ending): string[] {
+  const pivot = `active.${lane.lab.zone}`;
+  const moves = lane.lab.cloudflare
+    .history()
+    .slice(ending.changesBefore)
+    .filter((change) => change.after?.name === pivot && change.source === "api");
+  const early = moves.filter(({ ms, after }) => {
+    const spans = load.sampler.spans.filter(({ site }) =>
+      after?.content.startsWith(`site-${site}.`),
+    );
+    return !spans.some((span) => span.fromMs <= ms + SAMPLER_MS);
+  });
+  const wanted = `site-${ending.goal}.`;
+  return [
+    ...claim(
+      early.length === 0,
+      `I4: the pivot moved before ${early[0]?.after?.content} was writable`,
+    ),
+    ...claim(
+      ending.after.pivot.startsWith(wanted),
+      `I4: the pivot says ${ending.after.pivot}, not ${wanted}`,
+    ),
+  ];
+}
+
+/** I7 */
+function atGoal({ goal, after, standbyWaits }: Ending): string[] {
+  const other = otherSite(goal);
+  return [
+    ...claim(
+      writers(after).join() === goal,
+      `I7: writable is ${writers(after).join(" and ") || "nobody"}, not ${goal}`,
+    ),
+    ...claim(standbyWaits || after[other].streaming, `I7: site ${other} does not stream`),
+    ...claim(
+      !after[other].streaming || after[other].timeline === after[goal].timeline,
+      `I7: site ${other} streams on timeline ${after[other].timeline}`,
+    ),
+    ...claim(after[goal].services === 2, `I7: ${after[goal].services} services at ${goal}`),
+    ...claim(after[other].services === 0, `I7: ${after[other].services} services at ${other}`),
+  ];
+}
+
+/** I8 */
+function noLeaks({ goal, after, standbyWaits }: Ending): string[] {
+  const other = otherSite(goal);
+  const places = standbyWaits ? [goal] : [goal, other];
+  const left = places.flatMap((site) =>
+    ["maintenance", "token", "permit"].filter((file) => after[site].state[file] !== ""),
+  );
+  const slots = after[goal].slots.filter((slot) => slot !== `standby_${other}`);
+  return [
+    ...claim(left.length === 0, `I8: left over: ${left.join(" ")}`),
+    ...claim(slots.length === 0, `I8: slots at ${goal}: ${slots.join(" ")}`),
+  ];
+}
+
+/** I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. */
+function provenHandOver(lane: Lane, { goal, before, after, lossAccepted }: Ending): string[] {
+  const { timeline } = after[goal];
+  if (lossAccepted || timeline <= before.a.timeline) return [];
+  const last = lastRecordBeforeFork(lane.lab.sites[goal], timeline);
+  return claim(
+    last.includes("CHECKPOINT_SHUTDOWN"),
+    `I9: timeline ${timeline} does not begin after a shutdown record but after: ${last}`,
+  );
+}
+
+function claim(holds: boolean, text: string): string[] {
+  return holds ? [] : [text];
+}

@@ -1,0 +1,75 @@
+import { Ledger } from "../../lab/ledger/ledger";
+import type { Operation } from "../../lab/ledger/operations";
+import { reportLedger, type LedgerReport } from "../../lab/ledger/report";
+import { until } from "../../lab/postgres/processes";
+import { Sampler } from "../../lab/sampler";
+import { SITE_IDS, type SiteId } from "../../plan/terms";
+import type { Lane } from "./lane";
+import { ledgerRows } from "./evidence";
+
+/** Clients that write all the time, and an eye on both servers. */
+export class Load {
+  readonly #ended: Operation[] = [];
+  #ledger: Ledger | undefined;
+  #round = 0;
+
+  private constructor(
+    private readonly lane: Lane,
+    readonly sampler: Sampler,
+  ) {}
+
+  static async start(lane: Lane): Promise<Load> {
+    const { lab } = lane;
+    const servers = SITE_IDS.map((site) => ({
+      ...{ site, host: lab.sites[site].host, port: lab.databasePort },
+      user: lab.a.cluster.superuser,
+    }));
+    const load = new Load(lane, Sampler.start(servers, 10));
+    await load.more(20);
+    return load;
+  }
+
+  /** Waits until so many more writes were acknowledged; clients that were paused begin again. */
+  async more(count: number, withinMs = 20_000): Promise<void> {
+    const ledger = (this.#ledger ??= this.#begin());
+    const goal = ledger.acked() + count;
+    await until(`${count} more acknowledged writes`, withinMs, () => ledger.acked() >= goal);
+  }
+
+  /** Ends the clients; what they noted is kept. */
+  async pause(): Promise<void> {
+    const ledger = this.#ledger;
+    this.#ledger = undefined;
+    if (ledger === undefined) return;
+    await ledger.stop();
+    this.#ended.push(...ledger.operations());
+  }
+
+  /** Ends clients and sampler. */
+  async stop(): Promise<void> {
+    await Promise.all([this.pause(), this.sampler.stop()]);
+  }
+
+  /** The notes of the ended clients held against the rows: those at the primary, and those that only the other site kept. */
+  async account(primary: SiteId, kept: boolean): Promise<LedgerReport> {
+    const { a, b } = this.lane.lab;
+    const [main, other] = primary === "a" ? [a, b] : [b, a];
+    const rows = (await ledgerRows(main)) ?? [];
+    const known = new Set(rows.map((row) => `${row.writer}:${row.seq}`));
+    const more = kept ? ((await ledgerRows(other)) ?? []) : [];
+    const delta = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
+    return reportLedger(this.#ended, rows, delta);
+  }
+
+  /** Each round's writers have numbers of their own. */
+  #begin(): Ledger {
+    const { lab } = this.lane;
+    const hosts = SITE_IDS.map((site) => lab.sites[site].host);
+    const firstWriter = 1 + 10 * this.#round;
+    this.#round += 1;
+    return Ledger.start({
+      ...{ dns: lab.dns, name: lab.hostnames[0] ?? "", hosts, port: lab.databasePort },
+      ...{ writers: 4, delayMs: 8, firstWriter },
+    });
+  }
+}

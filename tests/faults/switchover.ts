@@ -1,0 +1,204 @@
+import { PHASES, type PhaseId } from "../../plan/terms";
+import type { FaultAct } from "../../lab/cloudflare/faults";
+import type { Cell, Scene, Verdict } from "./cell";
+import {
+  beforeRow,
+  comeBack,
+  crash,
+  cutLinks,
+  failWrites,
+  mendLinks,
+  outdate,
+  reboot,
+  stepOf,
+  unfollow,
+} from "./strikes";
+
+/** Every boundary of a switchover from a to b, under load. */
+
+/** Two rows have nothing to do in a healthy pair; they get something. */
+const arrangements: Partial<Record<PhaseId, (scene: Scene) => Promise<void>>> = {
+  prepare: (scene) => Promise.resolve(outdate(scene, "b")),
+  join: async (scene) => {
+    await unfollow(scene, "b");
+  },
+};
+
+type Make = Pick<Cell, "hooks" | "heal" | "then" | "expect">;
+
+function cell(row: PhaseId, fault: string, make: Make): Cell {
+  const arrange = arrangements[row];
+  return {
+    id: `switchover/${row}/${fault}`,
+    ...{ transition: "switchover", row, fault },
+    ...(arrange === undefined ? {} : { arrange }),
+    ...make,
+  };
+}
+
+/** Rows at or after this one. */
+function from(row: PhaseId, first: PhaseId): boolean {
+  return PHASES.indexOf(row) >= PHASES.indexOf(first);
+}
+
+/** What may come of a fault that strikes just before this row, by the last thing that was done. */
+function by(row: PhaseId, steps: Partial<Record<PhaseId, readonly Verdict[]>>): readonly Verdict[] {
+  const known = PHASES.filter((phase) => steps[phase] !== undefined && from(row, phase));
+  return steps[known.at(-1) ?? "preflight"] ?? ["C"];
+}
+
+const killed = (row: PhaseId): readonly Cell[] => [
+  cell(row, "runner-killed-before", {
+    expect: ["C"],
+    hooks: beforeRow(row, () => ({ kind: "kill" })),
+  }),
+  cell(row, "runner-killed-during", {
+    expect: ["C"],
+    hooks: beforeRow(row, ({ pick }) => ({ kind: "killAfter", ms: 20 + pick(150) })),
+  }),
+  cell(row, "set-back-after-kill", {
+    expect: ["C"],
+    then: "a",
+    hooks: beforeRow(row, () => ({ kind: "kill" })),
+  }),
+];
+
+const crashed = (row: PhaseId): readonly Cell[] => [
+  cell(row, "a-crash", {
+    expect: by(row, { preflight: ["H"], promote: ["C"] }),
+    hooks: beforeRow(row, async (scene) => {
+      await crash(scene, "a");
+      return undefined;
+    }),
+    heal: (scene) => comeBack(scene, "a"),
+  }),
+  cell(row, "b-crash", {
+    expect: by(row, { preflight: ["X"], drain: ["H", "R"], verify: ["H"] }),
+    hooks: beforeRow(row, async (scene) => {
+      await crash(scene, "b");
+      return undefined;
+    }),
+    heal: (scene) => comeBack(scene, "b"),
+  }),
+];
+
+const cut = (row: PhaseId): readonly Cell[] => [
+  cell(row, "a-b-link-cut", {
+    expect: by(row, { preflight: ["X", "H", "R"], promote: ["C"] }),
+    hooks: beforeRow(row, (scene) => {
+      cutLinks(scene);
+      return undefined;
+    }),
+    heal: (scene) => Promise.resolve(mendLinks(scene)),
+  }),
+  ...(["a", "b"] as const).map((site) =>
+    cell(row, `runner-${site}-cut`, {
+      expect: ["X", "R", "H", "C"],
+      hooks: beforeRow(row, ({ lane }) => {
+        lane.lab.sites[site].cut();
+        return undefined;
+      }),
+      heal: ({ lane }) => Promise.resolve(lane.lab.sites[site].mend()),
+    }),
+  ),
+];
+
+const apiFaults: Readonly<Record<string, FaultAct>> = {
+  "api-429": { kind: "answer", status: 429, code: 971 },
+  "api-500": { kind: "answer", status: 500, code: 10001 },
+  "api-lost-answer": { kind: "commitThenDrop" },
+  "api-hang": { kind: "hang" },
+};
+
+const dns = (["witness", "announce"] as const).flatMap((row) =>
+  Object.entries(apiFaults).map(([fault, act]) =>
+    cell(row, fault, {
+      expect: row === "witness" ? ["X"] : ["C"],
+      hooks: beforeRow(row, (scene) => {
+        failWrites(scene, row === "witness" ? "TXT" : "CNAME", act);
+        return undefined;
+      }),
+      heal: ({ lane }) => Promise.resolve(lane.lab.cloudflare.faults.clear()),
+    }),
+  ),
+);
+
+/** A second update begins while the first stands at this row; the first goes on when it has ended. */
+const rival = (row: PhaseId): Cell =>
+  cell(row, "second-update", {
+    expect: ["C", "X", "R", "H"],
+    hooks: (scene) => {
+      let once = false;
+      return {
+        before: async (step) => {
+          if (once || !step.id.startsWith(stepOf(row))) return undefined;
+          once = true;
+          await scene.lane.drive({ activeSite: "b" });
+          return undefined;
+        },
+      };
+    },
+  });
+
+/** Both go on at once, and the lock and the run id decide. */
+const together = (row: PhaseId): Cell =>
+  cell(row, "second-update-at-once", {
+    expect: ["C", "X", "R", "H"],
+    hooks: (scene) => {
+      let other: Promise<unknown> | undefined;
+      return {
+        before: async (step) => {
+          if (step.id.startsWith(stepOf(row))) other ??= scene.lane.drive({ activeSite: "b" });
+          else if (step.phase === "settle") await other;
+          return undefined;
+        },
+        after: async (_step, code) => {
+          if (code !== 0) await other;
+          return undefined;
+        },
+      };
+    },
+  });
+
+const rebooted = (["drain", "fence", "verify", "promote", "serve", "rejoin"] as const).flatMap(
+  (row) =>
+    (["a", "b"] as const).map((site) =>
+      cell(row, `${site}-reboot`, {
+        expect: ["C", "R", "H", "X"],
+        hooks: beforeRow(row, async (scene) => {
+          await reboot(scene, site);
+          return undefined;
+        }),
+      }),
+    ),
+);
+
+/** Checkpoints of the verbs: the script at the site dies right there. */
+const CHECKPOINTS: Partial<Record<PhaseId, readonly string[]>> = {
+  drain: ["run-stored", "maintenance-marked", "stopped-worker", "stopped-web"],
+  fence: ["run-stored", "before-signal", "signal-placed", "before-token"],
+  verify: ["before-permit"],
+  promote: ["permit-consumed", "promoted-stored"],
+  serve: ["started-wave-1"],
+  outside: ["maintenance-command-done"],
+  rejoin: ["signal-placed", "before-follow"],
+  settle: ["before-settled"],
+};
+
+const checkpoints = PHASES.flatMap((row) =>
+  (CHECKPOINTS[row] ?? []).map((checkpoint) =>
+    cell(row, `verb-killed-at-${checkpoint}`, {
+      expect: ["C", "X", "H", "R"],
+      hooks: beforeRow(row, () => ({ kind: "failAt", checkpoint })),
+    }),
+  ),
+);
+
+export const switchoverCells: readonly Cell[] = [
+  ...PHASES.flatMap((row) => [...killed(row), ...crashed(row), ...cut(row)]),
+  ...dns,
+  ...(["preflight", "witness", "fence", "promote", "settle"] as const).map(rival),
+  ...(["drain", "fence", "promote"] as const).map(together),
+  ...rebooted,
+  ...checkpoints,
+];
