@@ -1,18 +1,15 @@
-import { randomBytes } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
-import { firstZone, witnessName, type Desired } from "../plan/desired";
+import type { Desired } from "../plan/desired";
 import { dnsTold, type DnsSurvey } from "../plan/dns/intent";
 import type { Observed } from "../plan/observed";
 import { hasTodo, plan as makePlan, type Plan } from "../plan/plan";
 import { checklist } from "../plan/render/checklist";
 import { preview, refusalText } from "../plan/render/preview";
 import type { Scripts } from "../plan/scripts";
-import { SITE_IDS, KINDS } from "../plan/terms";
 import { observePivots, observeWitness } from "../sites/nameServers";
 import { observeSites } from "../sites/observe";
 import { loadScripts } from "../sites/scripts";
-import { signWitness } from "../sites/witness";
 import type { StandbyPairArgs } from "./args";
 import { adopting } from "./adopting";
 import { cloudflare } from "./dns/cloudflare";
@@ -24,6 +21,7 @@ import { released } from "./release";
 import { Refusal } from "./refusal";
 import { resolved } from "./resolved";
 import { Runbook } from "./runbook";
+import { runId, signed } from "./signed";
 import { wishOf } from "./wish";
 
 /** What the component knows once it has looked. */
@@ -269,33 +267,4 @@ async function say(
   );
   if (!hasTodo(plan)) return;
   for (const warning of warnings) await pulumi.log.warn(warning, parent);
-}
-
-/** N-RANDOM, N one above the highest that any reached site stored: of two runners at most one goes on. */
-function runId(seen: Observed): string {
-  const numbers = SITE_IDS.map((site) => {
-    const facts = seen.sites[site];
-    return facts.reach === "up" ? Number(facts.run?.split("-")[0] ?? 0) : 0;
-  });
-  return `${Math.max(0, ...numbers) + 1}-${randomBytes(4).toString("hex")}`;
-}
-
-function signed(key: string, wish: Desired, content: string): string {
-  const field = (id: string) => new RegExp(`(?:^| )${id}=([^ ]*)`).exec(content)?.[1] ?? "";
-  const [from, to] = [field("from"), field("to")].map((text) =>
-    SITE_IDS.find((site) => site === text),
-  );
-  const kind = KINDS.find((known) => known === field("kind"));
-  if (from === undefined || to === undefined || kind === undefined) {
-    throw new Refusal(`witness content is not of this version: ${content}`);
-  }
-  return signWitness(key, {
-    v: 1,
-    zone: firstZone(wish),
-    name: witnessName(wish),
-    epoch: Number(field("epoch")),
-    from,
-    to,
-    kind,
-  });
 }
