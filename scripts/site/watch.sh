@@ -45,6 +45,8 @@ guard_run() {
     # Nothing that fails in one poll may end the guard.
     watch_once || say "a poll failed"
     heartbeat || say "cannot write to $state"
+    # The verb release took the program away: nothing of the pair acts here any more.
+    if [ ! -e "$state/guard" ]; then exit 0; fi
     if is_replaced; then
       rm -rf "$work"
       exec "$0" run

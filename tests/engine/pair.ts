@@ -47,18 +47,23 @@ export async function world(tour: Tour): Promise<Readonly<Record<string, string>
   ];
   for (const site of SITE_IDS) {
     const { cluster } = lab.sites[site];
-    entries.push([`files of ${site}`, hashUnder(cluster.stateDirectory)]);
+    entries.push([`files of ${site}`, hashUnder(cluster.stateDirectory, WRITTEN_BY_VERBS)]);
     const control = await cluster.controlData().catch(() => new Map([["no", "cluster"]]));
     entries.push([`control file of ${site}`, JSON.stringify([...control])]);
   }
   return Object.fromEntries(entries);
 }
 
-function hashUnder(folder: string): string {
+// The running guard writes into the same folder whatever an update does: its heartbeat, its lease.
+const WRITTEN_BY_VERBS =
+  /\/(record|settled|promoted|run|token|permit|prepared|maintenance|guard|guard\.conf)$/;
+
+function hashUnder(folder: string, only = /./): string {
   if (!existsSync(folder)) return "none";
   const files = readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.parentPath.includes("/log"))
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => only.test(file))
     .sort();
   const lines = files.map(
     (file) => `${file} ${createHash("sha256").update(readFileSync(file)).digest("hex")}`,

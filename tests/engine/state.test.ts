@@ -1,5 +1,5 @@
 // The stack's state and the live pair: lost, torn, adopted, released, destroyed. The sites are never touched by it.
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint } from "../../lab/engine/engine";
 import { Tour } from "../../lab/tour";
@@ -17,6 +17,18 @@ afterAll(() => tour.close());
 async function sitesAndZone() {
   const { stack: _stack, ...rest } = await world(tour);
   return rest;
+}
+
+/** The running guard says who it is in its heartbeat. */
+function guardOf(stateDirectory: string): number {
+  return Number(readFileSync(join(stateDirectory, "guard.live"), "utf8").split(" ")[0]);
+}
+
+async function gone(pid: number): Promise<void> {
+  for (let tries = 0; tries < 500 && existsSync(`/proc/${pid}/exe`); tries += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  expect(existsSync(`/proc/${pid}/exe`)).toBe(false);
 }
 
 async function without(...names: readonly string[]): Promise<Checkpoint> {
@@ -86,7 +98,9 @@ test("destroy is refused while the pair is protected", async () => {
 
 test("released, then destroyed: guards, records and state go; databases, slots and data stay", async () => {
   const { lab } = tour;
+  const guards = [lab.a, lab.b].map((site) => guardOf(site.cluster.stateDirectory));
   await up(tour, { release: "true" });
+  for (const pid of guards) await gone(pid);
   for (const site of [lab.a, lab.b]) {
     expect(existsSync(join(site.cluster.stateDirectory, "guard"))).toBe(false);
   }
