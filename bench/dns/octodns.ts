@@ -102,10 +102,10 @@ function sync(python: string, folder: string): Promise<string | undefined> {
     child.stderr.on("data", (bytes: Buffer) => (text = (text + bytes.toString()).slice(-2000)));
     child.stdout.resume();
     child.on("error", (error) => resolve(error.message));
-    child.on("close", (code) =>
-      resolve(
-        code === 0 ? undefined : `octodns-sync: ${text.trim().split("\n").at(-1) ?? String(code)}`,
-      ),
-    );
+    child.on("close", (code, signal) => {
+      const last = text.trim().split("\n").at(-1) ?? "";
+      const why = signal === null ? last : `not done within ${SYNC_MS / 1000} s of this machine`;
+      resolve(code === 0 ? undefined : `octodns-sync: ${why}`);
+    });
   });
 }
