@@ -14,6 +14,8 @@ export interface Ending {
   readonly lossAccepted: boolean;
   /** The other site cannot follow, and the last update said so. */
   readonly standbyWaits: boolean;
+  /** At rest nothing is started; the last update said that the services are not as they should be. */
+  readonly servicesNamed: boolean;
   readonly before: Evidence;
   readonly after: Evidence;
   readonly changesBefore: number;
@@ -87,7 +89,7 @@ function dnsAfterPromotion(lane: Lane, load: Load, ending: Ending): string[] {
 }
 
 /** I7 */
-function atGoal({ goal, after, standbyWaits }: Ending): string[] {
+function atGoal({ goal, after, standbyWaits, servicesNamed }: Ending): string[] {
   const other = otherSite(goal);
   return [
     ...claim(
@@ -99,7 +101,10 @@ function atGoal({ goal, after, standbyWaits }: Ending): string[] {
       !after[other].streaming || after[other].timeline === after[goal].timeline,
       `I7: site ${other} streams on timeline ${after[other].timeline}`,
     ),
-    ...claim(after[goal].services === 2, `I7: ${after[goal].services} services at ${goal}`),
+    ...claim(
+      servicesNamed || after[goal].services === 2,
+      `I7: ${after[goal].services} services at ${goal}`,
+    ),
     ...claim(after[other].services === 0, `I7: ${after[other].services} services at ${other}`),
   ];
 }

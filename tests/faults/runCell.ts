@@ -88,6 +88,7 @@ class Play {
       ...{ goal, before, changesBefore, after: await collect(lane) },
       lossAccepted: this.#flags.acceptLoss !== undefined,
       standbyWaits: this.#waits(),
+      servicesNamed: /^serve: /m.test(this.#last?.text ?? ""),
     };
     this.#red.push(...(await violations(lane, load, ending)));
     this.#expectVerdict(verdict);
