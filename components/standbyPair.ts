@@ -17,6 +17,7 @@ import { existingRecords, type Existing } from "./dns/existing";
 import { firstTime } from "./firstTime";
 import { guarded } from "./guarded";
 import { names } from "./names";
+import { notNow, notObserved } from "./notNow";
 import { released } from "./release";
 import { Refusal } from "./refusal";
 import { resolved } from "./resolved";
@@ -182,30 +183,6 @@ async function look(name: string, args: StandbyPairArgs, scripts: Scripts): Prom
   const existing =
     args.adopt === true ? await existingRecords(args.dns.cloudflare) : new Map<string, string>();
   return { wish, seen, plan, key, existing, ...(list === undefined ? {} : { list }) };
-}
-
-/** What is done to the stack, not to the sites, waits until the sites are at rest. */
-function notNow(args: StandbyPairArgs, plan: Plan): Plan["refusals"] {
-  if (!hasTodo(plan)) return [];
-  return (["adopt", "release"] as const)
-    .filter((option) => args[option] === true)
-    .map((option) => ({
-      code: `${option}-not-now`,
-      what: `${option}: true is for a pair at rest, but ${plan.transition} to site ${plan.to} is due`,
-      hint: `set activeSite to the site that serves and take ${option} away until a preview says that there is nothing to do.`,
-    }));
-}
-
-/** Danger: an unobserved pair may be shown, never changed. */
-function notObserved(): Plan["refusals"] {
-  if (pulumi.runtime.isDryRun()) return [];
-  return [
-    {
-      code: "not-observed",
-      what: 'observe: "none" is for previews only; this is an update',
-      hint: 'run it where the sites can be reached, with observe "ssh".',
-    },
-  ];
 }
 
 async function observe(

@@ -22,13 +22,6 @@ export function forkOf(primary: SiteFacts, timeline: number): string | undefined
     .find(([tli]) => Number(tli) === timeline)?.[1];
 }
 
-/** Whether the writes that only this site holds were exported: of this fork, up to where it stands now. */
-export function deltaExported(returned: SiteFacts, primary: SiteFacts | undefined): boolean {
-  const [, fork, end] = returned.delta ?? [];
-  if (primary === undefined || returned.timeline === undefined || fork === undefined) return false;
-  return fork === forkOf(primary, returned.timeline) && end === returned.lsn;
-}
-
 /**
  * Says how a returned site has gone past the point where the primary left its timeline; nothing where it can follow or
  * where that is not known yet (the rejoin verb looks again, at the site).

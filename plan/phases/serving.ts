@@ -2,7 +2,6 @@ import { pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
 import type { Part } from "../step";
 import { factsOf } from "../newest";
-import { deltaExported, diverged } from "../divergence";
 import { rejoinOutlook, rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
@@ -162,14 +161,10 @@ function whyWaiting(context: Context): string | undefined {
   return undefined;
 }
 
-/** Until its own writes are exported or given up, nothing at a diverged site may be copied over, dropped or settled. */
-function apartFrom(context: Context): boolean {
-  const { left, here } = context;
-  const apart = left.reach === "up" && diverged(left, factsOf(here)) !== undefined;
-  return apart && !mayOverwrite(context);
-}
-
-/** In front of whatever makes a standby of a returned site. It does nothing where nothing diverged. */
+/**
+ * In front of whatever makes a standby of a returned site: nothing is rewound before its own writes are exported, and
+ * the rejoin verb asks for the mark of that. It does nothing where nothing diverged.
+ */
 function deltaPart(context: Context, dial: boolean): Part {
   const { from, wish, decision } = context;
   // What a switchover left is proven to be whole at the other site.
@@ -181,12 +176,6 @@ function deltaPart(context: Context, dial: boolean): Part {
     { value: "export", ...epochLines(context) },
     { bound: 10 * wish.limits.stepSeconds, dial: dial && !lossless },
   );
-}
-
-/** The writes that only the other site holds are exported, or given up for exactly this epoch. The verb asks again. */
-function mayOverwrite({ wish, decision, left, here }: Context): boolean {
-  if (wish.discardDelta === decision.epoch) return true;
-  return left.reach === "up" && deltaExported(left, factsOf(here));
 }
 
 export const rejoin: Phase = {
@@ -222,8 +211,6 @@ export const rejoin: Phase = {
               {
                 bound: copies ? 24 * 3600 : seconds,
                 secret: empty,
-                // The update that exports a delta leaves the site as it is: a person may look before anything is rewound.
-                dial: reached(left) && !apartFrom(context),
               },
             ),
           ],
@@ -242,7 +229,7 @@ export const settle: Phase = {
   id: "settle",
   steps: (context) => {
     const { to, from, left, decision, here } = context;
-    const standbyAway = !reached(left) || whyWaiting(context) !== undefined || apartFrom(context);
+    const standbyAway = !reached(left) || whyWaiting(context) !== undefined;
     // At rest the epoch is settled already; what may be missing is the returned site's own note.
     const atRest = decision.transition === "none" || decision.transition === "rejoin";
     const done = [...(atRest ? [] : [here]), ...(standbyAway ? [] : [left])].every(

@@ -38,7 +38,18 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
       ? drift(context).map((one) => `${one.what}; ${one.hint}`)
       : []),
     ...zoneWarnings(context),
+    ...handedOver(context),
     ...spent(context),
+  ];
+}
+
+/** Writes that only the other site held, exported before it was made a standby again: nobody may forget them. */
+function handedOver(context: Context): readonly string[] {
+  const { from, left, wish, decision } = context;
+  const epoch = left.reach === "up" ? left.delta?.[0] : undefined;
+  if (epoch === undefined || Number(epoch) !== decision.epoch) return [];
+  return [
+    `the writes that only site ${from} held are exported to ${wish.sites[from].stateDirectory}/delta/${epoch}; look at them and apply them: pulumi preview --json | standby delta show`,
   ];
 }
 

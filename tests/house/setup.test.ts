@@ -24,7 +24,7 @@ test("it needs nothing that npm would have to install first", () => {
 test("an unknown command is answered with those there are", () => {
   const { status, stderr } = spawnSync(process.execPath, [bootstrap, "dmeo"], { encoding: "utf8" });
   expect(status).toBe(2);
-  expect(stderr).toContain("demo|lab|bench|test");
+  expect(stderr).toContain("demo|lab|bench|faults|test");
 });
 
 test("the program's exit code is ours", () => {

@@ -131,16 +131,14 @@ test("a lost primary: both acceptances are asked for, and with them the update e
   expect(planFor(end(done), flags).warnings.join()).toContain("site a is away");
 });
 
-test("a diverged site that returns stays as it is, and waits for a person", () => {
+test("a diverged site that returns is exported before it is rewound, in one update", () => {
   const lagging = change(atRest("a"), "b", { behind: true, stalled: true });
   const gone = lost(lagging, "a");
   const flags = { activeSite: "b", acceptLoss: 2, acceptUnproven: 2 } as const;
   const after = end(update(gone, flags));
   const back = change(after, "a", { reach: true });
-  const first = update(back, flags);
-  expect(first.code).toBe(75);
-  const waiting = planFor(end(first), flags);
-  expect(todo(waiting)).toEqual([]);
-  expect(waiting.steps.find(({ id }) => id === "rejoin")).toMatchObject({ state: "waiting" });
-  expect(waiting.warnings.join()).toContain("site a has diverged");
+  const trace = update(back, flags);
+  expect(trace.code).toBe(0);
+  expect(end(trace).a).toMatchObject({ role: "standby", upstream: true, diverged: false });
+  expect(todo(planFor(end(trace), flags))).toEqual([]);
 });

@@ -138,10 +138,16 @@ const rejoin: Verb = (world, part) => {
   if (here.role === "absent" || !isWritable(other)) return later(world);
   const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
   const givenUp = part.input.discard_delta === part.input.epoch && part.input.epoch !== undefined;
-  if (here.diverged && !givenUp) {
+  if (here.diverged && !givenUp && !here.exported) {
     return later(change(world, part.site, { ...standby, upstream: false }));
   }
-  const follows = { upstream: true, stalled: false, behind: false, diverged: false };
+  const follows = {
+    upstream: true,
+    stalled: false,
+    behind: false,
+    diverged: false,
+    exported: false,
+  };
   return done(change(world, part.site, { ...standby, ...follows }));
 };
 
