@@ -165,6 +165,12 @@ function converge(start: World, activeSite: SiteId, told = false): string | unde
     const { refusals } = trace.plan;
     if (refusals.some(({ code }) => BY_HAND.includes(code))) return undefined;
     world = end(trace);
+    // A begun promotion is finished first: the refusal names the site, and that command, run as printed, must end it.
+    if (refusals.some(({ code }) => code === "promotion-begun")) {
+      return told
+        ? "no way out of a begun promotion"
+        : converge(world, otherSite(activeSite), true);
+    }
     const hints = refusals.map(({ hint }) => hint).join(" ");
     const asked = Number(/accept(?:Loss|Unproven) ([0-9]+)/.exec(hints)?.[1]);
     // A promotion that was recorded cannot be withdrawn: the verb's refusal names the site that must be finished first.

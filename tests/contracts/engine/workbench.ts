@@ -76,7 +76,7 @@ export function describeOn(kind: "lab" | "pulumi", what: string, body: () => voi
     return;
   }
   process.stdout.write(`skipped: ${what} on pulumi (no pulumi on PATH)\n`);
-  describe.skip(`${what} on pulumi (no pulumi on PATH)`, body);
+  describe.skip(`${what} on pulumi (skipped: no pulumi on PATH)`, body);
 }
 
 /** A DNS API that answers as the recorded one did, and writes down what it was asked. */
