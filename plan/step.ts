@@ -24,6 +24,11 @@ export interface Part {
   readonly secret?: boolean;
   /** The part's failure does not fail the step; it is reported. */
   readonly optional?: boolean;
+  /**
+   * Runs at the same time as the next part, whose facts it neither gives nor takes; both must succeed. For parts that only look:
+   * it is not undone.
+   */
+  readonly beside?: boolean;
 }
 
 /** A fact that an earlier step's output holds. A step names it and never closes over it. */

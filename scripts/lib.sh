@@ -241,11 +241,13 @@ postmaster() {
   if [ ! -r "$data/postmaster.pid" ]; then return 1; fi
   { read -r pid && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
   case $pid in '' | *[!0-9]*) return 1 ;; *) ;; esac
-  is_alive "$pid" && [ "$(readlink "/proc/$pid/cwd")" = "$data_path" ]
+  # shellcheck disable=SC3013 # dash, busybox, bash and POSIX 2024 know it
+  is_alive "$pid" && [ "/proc/$pid/cwd" -ef "$data_path" ]
 }
 # Any process that works in the data folder: a backend that outlived its postmaster may still acknowledge a commit.
+# find ends with 1 when a process went away meanwhile. Danger: any other failure must not read as "nobody".
 data_processes() {
-  find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$data_path" 2>/dev/null || :
+  find /proc/[0-9]*/cwd -maxdepth 0 -lname "$data_path" 2>/dev/null || [ "$?" = 1 ] || echo /proc/unknown/cwd
 }
 
 place_signal() {
@@ -291,6 +293,6 @@ stop_postgres() { # SIGNAL SECONDS
   deadline_in "$2"
   while is_alive "$pid"; do
     if ! in_time; then return 1; fi
-    timeout 0.03 tail --pid="$pid" --sleep-interval=0.004 --follow /dev/null || :
+    timeout 0.1 tail --pid="$pid" --sleep-interval=0.004 --follow /dev/null || :
   done
 }

@@ -166,11 +166,17 @@ export const verify: Phase = {
           needs: [{ fact: "token", of: "fence" }],
           parts: handsOver
             ? [
-                part(context, from, "postgres/fenced", lines, { bound: 10 }),
+                part(context, from, "postgres/fenced", lines, { bound: 10, beside: true }),
                 part(context, to, "postgres/verify", { value: "token", ...lines }),
               ]
             : [
-                part(context, from, "postgres/fenced", { value: "lost", ...lines }, { bound: 10 }),
+                part(
+                  context,
+                  from,
+                  "postgres/fenced",
+                  { value: "lost", ...lines },
+                  { bound: 10, beside: true },
+                ),
                 part(context, to, "postgres/verify", {
                   value: "accepted",
                   accept_loss: accepted,

@@ -17,18 +17,23 @@ export interface Command {
 /** Which text: what the step does, or what it may do while it is not todo. */
 export type Mode = "act" | "check" | "digest";
 
-/** The shell text of a step that runs verbs. Facts travel in $FACTS, the password in $SECRET, never as shell source. */
+/**
+ * The shell text of a step that runs verbs. Facts travel in $FACTS, the password in $SECRET, never as shell source. Its last
+ * line calls main: a text that was cut short does nothing.
+ */
 export function commandOf(step: Step, wish: Desired, scripts: Scripts, mode: Mode): Command {
   const bound = Math.ceil(step.bound) + 10;
   return { create: createLine(bound), stdin: script(step, wish, scripts, mode) };
 }
 
+// Output goes to files: a shared ssh connection that outlives the step would hold a pipe open.
 function createLine(bound: number): string {
   return [
     "umask 077; d=$(mktemp -d) || exit 75; export d;",
-    `{ cat; printf "\\nmain <<'STANDBY_FACTS'\\nrun=%s\\ndigest=%s\\n%s\\n%s\\nSTANDBY_FACTS\\n" "$RUN" "$DIGEST" "$FACTS" "$SECRET"; }`,
-    `| timeout -k 5 ${bound} sh -s >"$d/o" 2>"$d/e"; r=$?;`,
-    'test -s "$d/o" && cat "$d/o"; test -s "$d/e" && cat "$d/e" >&2; rm -rf "$d"; exit "$r"',
+    `timeout -k 5 ${bound} sh -s >"$d/o" 2>"$d/e"; r=$?;`,
+    'while IFS= read -r l || test -n "$l"; do printf "%s\\n" "$l"; done <"$d/o";',
+    'while IFS= read -r l || test -n "$l"; do printf "%s\\n" "$l"; done <"$d/e" >&2;',
+    'rm -rf "$d" >/dev/null 2>&1 & exit "$r"',
   ].join(" ");
 }
 
@@ -42,7 +47,7 @@ function script(step: Step, wish: Desired, scripts: Scripts, mode: Mode): string
   const head = `# ${step.id}: ${step.title}\n# ${step.why}\n`;
   const wait = mode === "act" && step.act.kind === "run" ? step.act.wait : undefined;
   if (shown.length === 0 && wait === undefined) {
-    return `${head}main() { echo state=${mode === "act" ? "nothing-to-reach" : step.state}; }\n`;
+    return `${head}echo state=${mode === "act" ? "nothing-to-reach" : step.state}\n`;
   }
   return [
     head,
@@ -60,19 +65,25 @@ function partsOf(step: Step, mode: Mode): readonly Part[] {
 
 const verbName = (verb: string) => verb.replaceAll(/[^a-z0-9]/g, "_");
 
+/** `site_lib VERB` prints both, in one process. */
 function library(parts: readonly Part[], scripts: Scripts): readonly string[] {
   const verbs = [...new Set(parts.map((part) => part.verb))];
   return [
-    heredoc("site_lib", scriptText(scripts, "lib"), "STANDBY_LIB"),
+    heredoc("site_lib", '"$1" 3', scriptText(scripts, "lib"), "STANDBY_LIB"),
     ...verbs.map((verb) =>
-      heredoc(`verb_${verbName(verb)}`, scriptText(scripts, verb), "STANDBY_VERB"),
+      heredoc(
+        `verb_${verbName(verb)}`,
+        "cat /dev/fd/3 - ",
+        scriptText(scripts, verb),
+        "STANDBY_VERB",
+      ),
     ),
   ];
 }
 
-function heredoc(name: string, text: string, mark: string): string {
+function heredoc(name: string, reader: string, text: string, mark: string): string {
   if (text.split("\n").includes(mark)) throw new Error(`${name}: a line of the script is ${mark}`);
-  return `${name}() {\n  cat <<'${mark}'\n${text.trimEnd()}\n${mark}\n}\n`;
+  return `${name}() {\n  ${reader}<<'${mark}'\n${text.trimEnd()}\n${mark}\n}\n`;
 }
 
 function enter(site: SiteId, wish: Desired): string {
@@ -89,17 +100,30 @@ function mainOf(
   if (wait !== undefined) lines.push(`sleep ${wait}`, `echo waited=${wait}`);
   parts.forEach((part, index) => {
     const last = index === parts.length - 1;
-    lines.push(...call(part, input(part)), ending(part, undo, last));
+    const before = parts[index - 1];
+    if (!last && part.beside === true) {
+      lines.push(...call("beside", part, input(part)));
+      return;
+    }
+    lines.push(...call("part", part, input(part)));
+    if (before?.beside === true) lines.push(joining(before));
+    lines.push(ending(part, undo, last));
   });
   lines.push("return 0", "}", "");
   if (undo.length > 0) lines.push(undoFunction(undo, input));
+  lines.push("main </dev/null", "");
   return lines.join("\n");
 }
 
-function call(part: Part, input: readonly string[]): readonly string[] {
+/** Nothing is undone for a part that ran beside: the next run looks first. */
+function joining(part: Part): string {
+  return part.optional === true ? 'joined || result="$own"' : 'joined || return "$result"';
+}
+
+function call(how: "part" | "beside", part: Part, input: readonly string[]): readonly string[] {
   const takes = Object.entries(part.take ?? {}).map(([to, from]) => ` ${to}=${from}`);
   return [
-    `part ${part.site} ${verbName(part.verb)} ${Math.ceil(part.bound)}${takes.join("")} <<'STANDBY_INPUT'`,
+    `${how} ${part.site} ${verbName(part.verb)} ${Math.ceil(part.bound)}${takes.join("")} <<'STANDBY_INPUT'`,
     ...input,
     "STANDBY_INPUT",
   ];
@@ -117,7 +141,7 @@ function undoFunction(undo: readonly Part[], input: (part: Part) => readonly str
     "# Danger: the order matters. While the other site could still be promoted, the old primary stays fenced.",
     "take_back() {",
     ...undo.flatMap((part) => [
-      ...call(part, input(part)),
+      ...call("part", part, input(part)),
       part.optional === true ? "" : 'test "$result" = 0 || return "$result"',
     ]),
     "}",

@@ -57,7 +57,7 @@ export function ssh(args: SshArgs): Transport {
       `-o ConnectTimeout=${connectSeconds}`,
       "-o ServerAliveInterval=5 -o ServerAliveCountMax=3",
       `-o StrictHostKeyChecking=yes -o HostKeyAlias=standby-${site} -o UpdateHostKeys=no`,
-      '-o UserKnownHostsFile="$work/known" -o GlobalKnownHostsFile=/dev/null',
+      `-o UserKnownHostsFile="$work/known-${site}" -o GlobalKnownHostsFile=/dev/null`,
       '-o ControlMaster=auto -o ControlPersist=60 -o ControlPath="$masters/%C"',
       identityFile === undefined ? "" : `-o IdentitiesOnly=yes -i ${quote(identityFile)}`,
       ...options.map((option) => `-o ${quote(option)}`),
@@ -73,7 +73,7 @@ export function ssh(args: SshArgs): Transport {
         // A short folder of our own: socket paths are limited to about 100 bytes, and /tmp is everybody's.
         'masters="${XDG_RUNTIME_DIR:-/tmp}/standby-$(id -u)"',
         'mkdir -p -m 700 "$masters" && test -O "$masters" && test ! -L "$masters" || return 255',
-        `printf '%s\\n' ${hostKeys.map((key) => quote(`standby-${site} ${key}`)).join(" ")} >"$work/known"`,
+        `printf '%s\\n' ${hostKeys.map((key) => quote(`standby-${site} ${key}`)).join(" ")} >"$work/known-${site}"`,
         `ssh ${flags(site)} \\\n    ${quote(`${user}@${host}`)} "$1"`,
       ].join("\n"),
   };

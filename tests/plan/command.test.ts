@@ -1,6 +1,7 @@
 // The shell text of a step, run for real: parts, facts handed on, the undo, exit codes, and nothing that leaks.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { commandOf, type Mode } from "../../plan/render/command";
 import type { Scripts } from "../../plan/scripts";
@@ -51,8 +52,13 @@ function step(parts: readonly Part[], more: { undo?: readonly Part[]; wait?: num
   };
 }
 
-function run(one: Step, env: Readonly<Record<string, string>> = {}, mode: Mode = "act") {
-  const { create, stdin } = commandOf(one, wish, scripts, mode);
+function run(
+  one: Step,
+  env: Readonly<Record<string, string>> = {},
+  mode: Mode = "act",
+  library: Scripts = scripts,
+) {
+  const { create, stdin } = commandOf(one, wish, library, mode);
   const { PATH = "/usr/bin:/bin" } = process.env;
   const given = { PATH, RUN: "7-abc", DIGEST: "2-x", FACTS: "", SECRET: "", ...env };
   const result = spawnSync("/bin/sh", ["-c", create], { input: stdin, env: given });
@@ -124,6 +130,44 @@ test.each([
   expect(result).toMatchObject({ code, lines: [] });
 });
 
+test("a part runs beside the next one; both give their facts", () => {
+  const meet = (mine: string, other: string) =>
+    `main() { cat >/dev/null; : >"$MEET/${mine}"; n=0; while [ ! -e "$MEET/${other}" ] && [ $n -lt 200 ]; do sleep 0.02; n=$((n + 1)); done; [ -e "$MEET/${other}" ] && fact ${mine} met; }`;
+  const two = { ...scripts, "test/one": meet("one", "two"), "test/two": meet("two", "one") };
+  const MEET = mkdtempSync(path.join(tmpdir(), "beside-"));
+  try {
+    const both = step([part("one", { beside: true }), part("two", { site: "b" }), part("token")]);
+    expect(run(both, { MEET }, "act", two)).toMatchObject({
+      code: 0,
+      lines: ["two=met", "one=met", "token=t0ken"],
+    });
+  } finally {
+    rmSync(MEET, { recursive: true });
+  }
+});
+
+test.each([
+  ["later", "token", 75, ["token=t0ken"]],
+  ["token", "later", 75, ["token=t0ken"]],
+  ["refuse", "later", 77, []],
+])("%s beside %s ends the step with %i", (first, second, code, lines) => {
+  const both = step([part(first, { beside: true }), part(second, { site: "b" }), part("say")]);
+  expect(run(both)).toMatchObject({ code, lines });
+});
+
+test("an optional part beside another does not fail the step, and does not hide the other's failure", () => {
+  const optional = { beside: true, optional: true };
+  expect(run(step([part("away", optional), part("token")])).code).toBe(0);
+  expect(run(step([part("away", optional), part("later")])).code).toBe(75);
+});
+
+test("a text that is cut short does nothing", () => {
+  const { create, stdin } = commandOf(step([part("token")]), wish, scripts, "act");
+  const result = spawnSync("/bin/sh", ["-c", create], { input: stdin.replace(/main <.*\n$/, "") });
+  expect(result.status).toBe(75);
+  expect(result.stdout.toString()).toBe("");
+});
+
 test("what is not reached or hangs is unknown, and says so", () => {
   expect(run(step([part("away", { site: "b" })])).talk).toMatch(
     /site b: not reached; .*unknown\nHINT: /,
@@ -140,6 +184,15 @@ test("an optional part that fails is told and does not fail the step", () => {
 });
 
 describe("undo", () => {
+  test("stays out when the part beside the last one fails: the next run looks first", () => {
+    const undo = [part("say", { input: { value: "undone" } })];
+    const both = (first: string, last: string) => [part(first, { beside: true }), part(last)];
+    expect(run(step(both("refuse", "later"), { undo }))).toMatchObject({ code: 77, lines: [] });
+    expect(run(step(both("token", "later"), { undo }))).toMatchObject({
+      code: 77,
+      lines: ["token=t0ken", "said=undone"],
+    });
+  });
   const undo = [part("say", { input: { value: "undone" } }), part("token")];
   test.each(["later", "refuse"])(
     "of a last part that ends as %s; the step ends as refused",
