@@ -25,8 +25,8 @@ export interface Part {
   /** The part's failure does not fail the step; it is reported. */
   readonly optional?: boolean;
   /**
-   * Runs at the same time as the next part, whose facts it neither gives nor takes; both must succeed. For parts that only look:
-   * it is not undone.
+   * Runs at the same time as the next part, with which it shares no fact; both must succeed. When it fails nothing is undone,
+   * whatever the next part did: the next run looks first.
    */
   readonly beside?: boolean;
 }

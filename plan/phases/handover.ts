@@ -54,7 +54,7 @@ export const drain: Phase = {
           why: "Jobs and requests that are cut in the middle are the ones nobody can account for.",
           undo: "services started again and maintenance off, by the step that fails or by the next update",
           parts: [
-            part(context, from, "site/maintenance", { value: "on", ...lines }),
+            part(context, from, "site/maintenance", { value: "on", ...lines }, { beside: true }),
             part(context, to, "site/maintenance", { value: "on", ...lines }),
             part(context, from, "site/services", { action: "stop", kinds: "all", ...lines }),
           ],

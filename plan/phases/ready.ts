@@ -255,8 +255,8 @@ function witnessSeen(context: Context): Draft {
       why: "A guard can only obey what it sees.",
       undo: "nothing to take back: it only reads",
       parts: [
+        part(context, from, "site/witness", lines, { optional: true, beside: true }),
         part(context, to, "site/witness", lines),
-        part(context, from, "site/witness", lines, { optional: true }),
       ],
     }),
     has: true,

@@ -245,7 +245,10 @@ export const settle: Phase = {
           why: "A forgotten slot fills a disk; an unsettled epoch is taken up again.",
           undo: "nothing to take back",
           parts: [
-            part(context, to, "postgres/settle", epochLines(context), { seen: { value: pending } }),
+            part(context, to, "postgres/settle", epochLines(context), {
+              seen: { value: pending },
+              beside: true,
+            }),
             part(context, from, "postgres/settle", epochLines(context), {
               seen: { value: pending },
               dial: !standbyAway,
