@@ -7,6 +7,7 @@ import type { InstalledApp } from "./app/install";
 import type { Cluster } from "./postgres/cluster";
 import { clusterOwner, ownedFolder } from "./postgres/programs";
 import { killUnder } from "./processes";
+import { startSshd, type SshServer } from "./sshd";
 
 /** A service as the shell commands that run at either site; `$HOME` is the site's own. */
 export interface LabService {
@@ -47,6 +48,7 @@ export class LabSite {
   readonly wrap: string;
   readonly #cutMark: string;
   #keeper: ChildProcess | undefined;
+  #sshServer: SshServer | undefined;
 
   constructor(
     readonly id: SiteId,
@@ -115,6 +117,15 @@ export class LabSite {
     this.#keeper.unref();
   }
 
+  /** From now on the stack's configuration leads here by ssh, through a real server. */
+  async openSsh(): Promise<void> {
+    this.#sshServer ??= await startSshd(join(this.dir, "sshd"), this.host, this.wrap);
+  }
+
+  get sshServer(): SshServer | undefined {
+    return this.#sshServer;
+  }
+
   /** What the running guard has said. */
   guardLog(): string {
     const file = join(this.home, "guard.log");
@@ -123,6 +134,8 @@ export class LabSite {
 
   /** The host dies: SIGKILL to the database, the application and every script at the site. */
   async killAll(): Promise<void> {
+    this.#sshServer?.stop();
+    this.#sshServer = undefined;
     await this.cluster.kill();
     await killUnder(this.dir);
   }

@@ -1,5 +1,6 @@
 import type { Lab } from "./lab";
 import type { LabService, LabSite } from "./site";
+import type { SshAccess } from "./sshd";
 
 /** One value of a stack's configuration. */
 export interface LabConfigValue {
@@ -14,6 +15,8 @@ export interface LabStackSite {
   readonly region: string;
   readonly host: string;
   readonly wrap: string;
+  /** The way in, if it is not `wrap` on this very machine. */
+  readonly ssh?: SshAccess;
   readonly port: number;
   readonly dataDirectory: string;
   readonly stateDirectory: string;
@@ -59,12 +62,13 @@ function describeLab(lab: Lab): LabStack {
 }
 
 function describeSite(site: LabSite): LabStackSite {
-  const { cluster, id, host, wrap } = site;
+  const { cluster, id, host, wrap, sshServer } = site;
   const { port, dataDirectory, stateDirectory, socketDirectory, superuser } = cluster;
   return {
     ...{ provider: `provider-${id}`, region: `region-${id}`, host, wrap, port },
     ...{ dataDirectory, stateDirectory, socketDirectory, superuser },
     binDirectory: cluster.bindir,
+    ...(sshServer === undefined ? {} : { ssh: sshServer.access }),
   };
 }
 

@@ -23,11 +23,14 @@ export class Tour {
 
   /**
    * Builds two sites and a stack whose config names site a. `guards: false` is for those who promote by hand:
-   * a guard ends what the witness does not name.
+   * a guard ends what the witness does not name. `ssh: true` puts a real sshd in front of each site.
    */
-  static async open({ guards = true } = {}): Promise<Tour> {
+  static async open({ guards = true, ssh = false } = {}): Promise<Tour> {
     const lab = await startLab();
-    if (guards) for (const site of [lab.a, lab.b]) site.keepGuard();
+    for (const site of [lab.a, lab.b]) {
+      if (guards) site.keepGuard();
+      if (ssh) await site.openSsh();
+    }
     const engine = await openEngine({
       projectDir: join(packageRoot(), "stacks", "demo"),
       stack: "demo",

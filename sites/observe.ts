@@ -37,7 +37,8 @@ export async function observeSite(
 function reason(code: number | null, stderr: string): string {
   const first = stderr
     .split("\n")
-    .map((line) => line.trim())
+    // ssh frames the warning about a changed host key with signs.
+    .map((line) => line.replaceAll(/^[@\s]+|[@\s]+$/g, ""))
     .find((line) => line !== "" && !line.startsWith("HINT:"));
   return first ?? (code === null ? "no answer in time" : `exit code ${code}`);
 }

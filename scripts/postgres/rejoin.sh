@@ -201,11 +201,11 @@ set_conf() { # NAME VALUE ...
   sync "$data"
 }
 
-# Settings of a server that runs.
+# Settings of a server that runs. What is set already is not written again.
 set_running() { # NAME VALUE ...
   {
     while [ $# -gt 1 ]; do
-      printf "alter system set %s = '%s';\n" "$1" "$2"
+      printf "select 'alter system set %s = ''%s''' where current_setting('%s') <> '%s' \\\\gexec\n" "$1" "$2" "$1" "$2"
       shift 2
     done
     printf 'select pg_reload_conf() as reloaded \\gset\n'

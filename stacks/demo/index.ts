@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { local, StandbyPair, type SiteArgs } from "../../components";
+import { local, ssh, StandbyPair, type SiteArgs, type SshArgs } from "../../components";
 
 /**
  * The program of the demo: two sites on loopback, described by one config value that the lab writes.
@@ -11,6 +11,7 @@ interface LabSiteConfig {
   readonly region: string;
   readonly host: string;
   readonly wrap: string;
+  readonly ssh?: SshArgs;
   readonly port: number;
   readonly dataDirectory: string;
   readonly stateDirectory: string;
@@ -45,7 +46,7 @@ function site(of: LabSiteConfig): SiteArgs {
     provider,
     region,
     addresses: { v4: host },
-    transport: local({ wrap: [wrap] }),
+    transport: of.ssh === undefined ? local({ wrap: [wrap] }) : ssh(of.ssh),
     stateDirectory,
     postgres: { port, dataDirectory, socketDirectory, binDirectory, superuser },
   };

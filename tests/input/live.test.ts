@@ -1,9 +1,10 @@
-import { existsSync } from "node:fs";
+import { join } from "node:path";
 import type { RunResult } from "../../lab/engine/engine";
+import { hasSshd, startSshd } from "../../lab/sshd";
 import { InputBench } from "./bench";
 import { LIVE, strange } from "./live";
 import type { LiveCase } from "./liveCase";
-import { SSHD, sshDaemon, type Undo } from "./surroundings";
+import type { Undo } from "./surroundings";
 
 /**
  * A running pair whose surroundings are broken, one way at a time. Whoever then asks for a flip gets one refusal that
@@ -90,23 +91,23 @@ test("a standby of another database: refused, nothing is changed", async () => {
   );
 });
 
-const withSshd = existsSync(SSHD) ? test : test.skip;
+const withSshd = hasSshd ? test : test.skip;
 withSshd(
-  `a host key that is not the pinned one: refused, nothing is changed${existsSync(SSHD) ? "" : " (skipped: no sshd here)"}`,
+  `a host key that is not the pinned one: refused, nothing is changed${hasSshd ? "" : " (skipped: no sshd here)"}`,
   async () => {
-    const { port, undo } = await sshDaemon(bench);
+    const { host, wrap } = bench.lab.b;
+    const { access, stop } = await startSshd(join(bench.lab.dir, "sshd"), host, wrap);
     const other =
       "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1p4mP1sRkqVQ3Xo0O8yY4m8p8yq1h3dC6pQ0m5Zr5V";
-    const transport = { ssh: { host: bench.lab.b.host, port, user: "root", hostKeys: [other] } };
     await refused(
       {
         name: "",
-        arrange: (): Undo => undo,
+        arrange: (): Undo => stop,
         says: [
           /site b was not reached \(.*(REMOTE HOST IDENTIFICATION|Host key verification failed)/,
         ],
       },
-      { "sites.b.transport": transport },
+      { "sites.b.transport": { ssh: { ...access, hostKeys: [other] } } },
     );
   },
 );

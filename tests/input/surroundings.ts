@@ -105,33 +105,3 @@ export async function foreignReceiver(bench: InputBench, site: SiteId): Promise<
     await until("it is gone", 5000, async () => (await cluster.query(senders)).length === 0);
   };
 }
-
-export const SSHD = "/usr/sbin/sshd";
-
-/** A real sshd with a key of its own. */
-export async function sshDaemon(
-  bench: InputBench,
-): Promise<{ readonly port: number; readonly undo: Undo }> {
-  const folder = join(bench.lab.dir, "sshd");
-  mkdirSync(folder, { mode: 0o700 });
-  const key = join(folder, "key");
-  await finished(spawn("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]));
-  const port = await freePort([bench.lab.b.host]);
-  const options = ["-D", "-e", "-f", "/dev/null", "-h", key, "-p", String(port), "-o"];
-  const child = spawn(SSHD, [...options, `ListenAddress=${bench.lab.b.host}`], { stdio: "ignore" });
-  return {
-    port,
-    undo: () => {
-      if (child.pid !== undefined) signalProcess(child.pid, "SIGKILL");
-    },
-  };
-}
-
-function finished(child: ReturnType<typeof spawn>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    child.on("error", reject);
-    child.on("close", () => {
-      resolve();
-    });
-  });
-}
