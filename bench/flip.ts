@@ -1,14 +1,16 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { measure, refusalOf, warm, type MeasuredTransition } from "../lab/flip";
+import { hasSshd } from "../lab/sshd";
 import { packageRoot, Tour } from "../lab/tour";
 import { otherSite, type SiteId } from "../plan/terms";
 import { quantiles, type Quantiles } from "./statistics";
+import { UsageWatch, type Usage } from "./usage";
 
 /** What `bench -- flip` found. Milliseconds. */
 export interface FlipReport {
   readonly engine: string;
-  readonly transport: "local";
+  readonly transport: Transport;
   readonly n: number;
   readonly lost: number;
   readonly databaseGapMs: Quantiles;
@@ -17,25 +19,44 @@ export interface FlipReport {
   readonly floorMs: Quantiles;
   readonly updateMs: Quantiles;
   readonly stepsMs: Readonly<Record<string, Quantiles>>;
+  /** The program's. */
   readonly peakRssMb: number;
+  readonly program: Usage;
+  /** On the lab engine: one process with the clients and the emulator in it. */
+  readonly engineProcess: Usage;
 }
 
+/** How the product enters the sites: directly, or through a real sshd at each. */
+export type Transport = "local" | "ssh";
+
 /** Runs n pairs: one flip by the product, one by the floor script on a pair of its own, with the same clients. */
-export async function benchFlip(n: number): Promise<FlipReport> {
-  const product = await Tour.open();
+export async function benchFlip(n: number, transport: Transport): Promise<FlipReport> {
+  if (transport === "ssh" && !hasSshd) {
+    throw new Error("--transport ssh: there is no sshd here\nHINT: apt-get install openssh-server");
+  }
+  const product = await Tour.open({ ssh: transport === "ssh" });
   const floor = await Tour.open({ guards: false });
   try {
     await begin(product);
     await begin(floor);
     const flips: MeasuredTransition[] = [];
     const gaps: number[] = [];
+    const watch = new UsageWatch(product.engine.kind);
     for (let round = 0; round < n; round += 1) {
       const from: SiteId = round % 2 === 0 ? "a" : "b";
-      flips.push(await productFlip(product, otherSite(from)));
+      flips.push(await watch.during(() => productFlip(product, otherSite(from))));
       gaps.push(await floorFlip(floor, from));
       say(round + 1, n, flips.at(-1), gaps.at(-1));
     }
-    return print(summary(`${product.engine.kind} ${product.engine.version}`, flips, gaps));
+    const engine = `${product.engine.kind} ${product.engine.version}`;
+    const used = { program: watch.program, engineProcess: watch.engine };
+    return print({
+      engine,
+      transport,
+      ...summary(flips, gaps),
+      ...used,
+      peakRssMb: used.program.peakRssMb,
+    });
   } finally {
     await Promise.all([product.close(), floor.close()]);
   }
@@ -99,11 +120,7 @@ function services(tour: Tour, site: SiteId, verb: "start" | "stop"): string {
   return ["worker", "web"].map((name) => `'${home}/service' ${verb} ${name}`).join("; ");
 }
 
-function summary(
-  engine: string,
-  flips: readonly MeasuredTransition[],
-  gaps: readonly number[],
-): FlipReport {
+function summary(flips: readonly MeasuredTransition[], gaps: readonly number[]) {
   const defined = (values: readonly (number | undefined)[]) =>
     values.filter((value) => value !== undefined);
   const ids = [...new Set(flips.flatMap((flip) => flip.steps.map((step) => step.id)))];
@@ -114,8 +131,6 @@ function summary(
     return [id, quantiles(times)] as const;
   });
   return {
-    engine,
-    transport: "local",
     n: flips.length,
     lost: flips.reduce((sum, flip) => sum + flip.lost, 0),
     databaseGapMs: quantiles(defined(flips.map((flip) => flip.databaseGapMs))),
@@ -123,7 +138,6 @@ function summary(
     floorMs: quantiles(gaps),
     updateMs: quantiles(flips.map((flip) => flip.updateMs)),
     stepsMs: Object.fromEntries(steps),
-    peakRssMb: Math.round(process.resourceUsage().maxRSS / 1024),
   };
 }
 
@@ -138,11 +152,14 @@ function say(
   );
 }
 
+const used = (name: string, { peakRssMb, cpuMs }: Usage) =>
+  `${name}: peak memory ${peakRssMb} MB, processor time of one flip p50 ${cpuMs.p50} ms, max ${cpuMs.max} ms\n`;
+
 function print(report: FlipReport): FlipReport {
   const line = (name: string, of: Quantiles) =>
     `${name.padEnd(16)} p50 ${String(of.p50).padStart(6)}  p95 ${String(of.p95).padStart(6)}  max ${String(of.max).padStart(6)} ms\n`;
   process.stdout.write(
-    `\n${report.n} flips by ${report.engine}, beside ${report.n} by the bare script; ${report.lost} acknowledged writes lost\n` +
+    `\n${report.n} flips by ${report.engine} over ${report.transport}, beside ${report.n} by the bare script; ${report.lost} acknowledged writes lost\n` +
       line("database gap", report.databaseGapMs) +
       line("floor", report.floorMs) +
       line("public gap", report.publicGapMs) +
@@ -150,7 +167,8 @@ function print(report: FlipReport): FlipReport {
       Object.entries(report.stepsMs)
         .map(([id, of]) => line(`  ${id}`, of))
         .join("") +
-      `peak memory of this process ${report.peakRssMb} MB\n`,
+      used("program", report.program) +
+      used("engine, with clients and emulator", report.engineProcess),
   );
   return report;
 }

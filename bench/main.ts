@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { benchDns } from "./dns";
-import { benchFlip } from "./flip";
+import { benchFlip, type Transport } from "./flip";
 import { benchImport } from "./import";
 import { benchSafety } from "./safety";
 
@@ -14,14 +14,19 @@ program
   .description(
     "switchovers under load through the engine, each beside a flip by the bare floor script",
   )
-  .option("--flips <n>", "how many of each", "10")
+  .option("--flips <n>", "how many of each", "30")
+  .addOption(
+    new Option("--transport <kind>", "how the sites are entered")
+      .choices(["local", "ssh"])
+      .default("local"),
+  )
   .option("--json <file>", "write the figures there too")
-  .action(async (options: { flips: string; json?: string }) => {
+  .action(async (options: { flips: string; transport: Transport; json?: string }) => {
     const flips = Number(options.flips);
     if (!Number.isInteger(flips) || flips < 1) {
       throw new Error(`--flips: ${options.flips}: a whole number from 1 on is needed`);
     }
-    const report = await benchFlip(flips);
+    const report = await benchFlip(flips, options.transport);
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
     }
