@@ -1,73 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
 import { StandbyPair } from "../../components";
 import { pairArgs, WITNESS_KEY } from "../input/args";
+import { mocked, type Monitor } from "./monitor";
 
 /** The pair's resources under Pulumi's mocks, in a preview that may not look: names, parents, order, secrets, protection. */
 
-interface Registered {
-  readonly name: string;
-  readonly type: string;
-  readonly parent: string;
-  readonly dependencies: readonly string[];
-  readonly protect: boolean;
-  readonly ignored: readonly string[];
-  readonly secretOutputs: readonly string[];
-  readonly inputs: Readonly<Record<string, unknown>>;
-}
-interface Request {
-  getName(): string;
-  getType(): string;
-  getParent(): string;
-  getDependenciesList(): string[];
-  getProtect(): boolean;
-  getIgnorechangesList(): string[];
-  getAdditionalsecretoutputsList(): string[];
-  getObject(): { toJavaScript(): Record<string, unknown> } | undefined;
-}
-
-const made: Registered[] = [];
-const named = (name: string): Registered => {
-  const found = made.find((one) => one.name === name);
-  if (found === undefined)
-    throw new Error(`${name} is not made: ${made.map((one) => one.name).join(" ")}`);
-  return found;
-};
-const local = (urn: string) => urn.slice(urn.lastIndexOf("::") + 2);
+let monitor: Monitor;
+const named = (name: string) => monitor.named(name);
 
 beforeAll(async () => {
-  // The mocks' log is the console.
-  jest.spyOn(console, "log").mockReturnValue(undefined);
-  jest.spyOn(console, "warn").mockReturnValue(undefined);
-  await pulumi.runtime.setMocks(
-    {
-      newResource: ({ inputs, name, type }) => ({
-        id: `${name}-id`,
-        state: (type.includes("RandomPassword") ? { result: "Dr4wn-Secret" } : inputs) as object,
-      }),
-      call: ({ inputs }) => inputs as object,
-    },
-    "project",
-    "stack",
-    true,
+  monitor = await mocked(true, (_, type) =>
+    type.includes("RandomPassword") ? { result: "Dr4wn-Secret" } : {},
   );
-  const prototype = MockMonitor.prototype as unknown as {
-    registerResource: (request: Request, callback: unknown) => unknown;
-  };
-  const original = prototype.registerResource;
-  prototype.registerResource = function (request, callback) {
-    made.push({
-      name: request.getName(),
-      type: request.getType(),
-      parent: local(request.getParent()),
-      dependencies: request.getDependenciesList().map(local),
-      protect: request.getProtect(),
-      ignored: request.getIgnorechangesList(),
-      secretOutputs: request.getAdditionalsecretoutputsList(),
-      inputs: request.getObject()?.toJavaScript() ?? {},
-    });
-    return original.call(this, request, callback);
-  };
   const pair = new StandbyPair("shop", {
     ...pairArgs(),
     services: [],
@@ -75,13 +19,11 @@ beforeAll(async () => {
     witnessKey: pulumi.secret(WITNESS_KEY),
   });
   await new Promise((resolve) => pair.checklist.apply(resolve));
-  const last = () => made.some((one) => one.name === "shop-www.example.com");
-  for (let tries = 0; !last() && tries < 500; tries += 1)
-    await new Promise((resolve) => setTimeout(resolve, 20));
+  await monitor.until("shop-www.example.com");
 }, 60_000);
 
 test("every resource bears the pair's name, the steps below the runbook", () => {
-  for (const one of made.slice(1)) expect(one.name).toMatch(/^shop(-|$)/);
+  for (const one of monitor.made.slice(1)) expect(one.name).toMatch(/^shop(-|$)/);
   expect(named("shop-runbook").parent).toBe("shop");
   for (const id of ["preflight", "prepare", "fence", "verify", "promote", "settle"]) {
     expect(named(`shop-${id}`).parent).toBe("shop-runbook");
@@ -90,7 +32,7 @@ test("every resource bears the pair's name, the steps below the runbook", () => 
 });
 
 test("each step depends on the one before, the first on the password", () => {
-  const steps = made.filter((one) => one.parent === "shop-runbook");
+  const steps = monitor.made.filter((one) => one.parent === "shop-runbook");
   expect(steps[0]?.dependencies).toContain("shop-password");
   steps.slice(1).forEach((step, index) => {
     expect([step.name, ...step.dependencies]).toContain(steps[index]?.name);
@@ -118,8 +60,8 @@ test("what a step prints on stderr is secret, its text holds no key, and it logs
     "SECRET",
   ]);
   const body = WITNESS_KEY.split("\n")[1] ?? "";
-  expect(JSON.stringify(made)).not.toContain(body);
-  expect(JSON.stringify(made)).not.toContain("Dr4wn-Secret");
+  expect(JSON.stringify(monitor.made)).not.toContain(body);
+  expect(JSON.stringify(monitor.made)).not.toContain("Dr4wn-Secret");
 });
 
 test("records carry what config says", () => {

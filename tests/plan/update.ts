@@ -33,6 +33,11 @@ export function stages(world: World, step: Step, run: number): readonly Outcome[
     now = outcome.world;
     outcomes.push(outcome);
     if (outcome.code === EXIT.holds || part.optional === true) continue;
+    const next = step.act.parts[step.act.parts.indexOf(part) + 1];
+    // What ran beside it ends as it may; nothing is undone.
+    if (part.beside === true && next !== undefined) {
+      return [...outcomes, { world: runPart(now, next, run).world, code: outcome.code }];
+    }
     const last = part === step.act.parts.at(-1);
     const takes = last && (outcome.code === EXIT.later || outcome.code === EXIT.refused);
     return takes ? [...outcomes, ...takenBack(now, step.act.undo ?? [], run)] : outcomes;
