@@ -37,6 +37,8 @@ export interface Cell {
   readonly heal?: (scene: Scene) => Promise<void>;
   /** The site that the second run is asked for, where it is another one. */
   readonly then?: SiteId;
+  /** The violation by which a negative control must be found; red for another reason does not count. */
+  readonly caughtBy?: RegExp;
   /** Patched verbs: negative controls only. */
   readonly scripts?: (scripts: Scripts) => Scripts;
   /** The flags of the first run. @default activeSite b */

@@ -1,5 +1,6 @@
 import { otherSite, type SiteId } from "../../plan/terms";
 import { writers, lastRecordBeforeFork, type Evidence } from "./evidence";
+import { deltaDiffers } from "./kept";
 import type { Lane } from "./lane";
 import type { Load } from "./load";
 
@@ -26,6 +27,7 @@ export async function violations(lane: Lane, load: Load, ending: Ending): Promis
   return [
     ...neverTwo(load),
     ...(await nothingLost(load, ending)),
+    ...deltaStands(lane, ending),
     ...dnsAfterPromotion(lane, load, ending),
     ...atGoal(ending),
     ...noLeaks(ending),
@@ -60,6 +62,12 @@ async function nothingLost(load: Load, ending: Ending): Promise<string[]> {
     ...claim(report.unexpected.length === 0, `${name}: rows of nobody: ${some(report.unexpected)}`),
     ...claim(report.duplicates.length === 0, `${name}: double rows: ${some(report.duplicates)}`),
   ];
+}
+
+/** I10 */
+function deltaStands(lane: Lane, { goal }: Ending): string[] {
+  const differs = deltaDiffers(lane.lab.sites[otherSite(goal)]);
+  return differs === undefined ? [] : [`I10: ${differs}`];
 }
 
 /** I4: the pivot moves to a site only once that site accepts writes; and at the end it names the one that does. */

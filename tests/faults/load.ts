@@ -6,6 +6,7 @@ import { Sampler } from "../../lab/sampler";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
 import type { Lane } from "./lane";
 import { ledgerRows } from "./evidence";
+import { keptRows } from "./kept";
 
 /** Clients that write all the time, and an eye on both servers. */
 export class Load {
@@ -56,8 +57,10 @@ export class Load {
     const [main, other] = primary === "a" ? [a, b] : [b, a];
     const rows = (await ledgerRows(main)) ?? [];
     const known = new Set(rows.map((row) => `${row.writer}:${row.seq}`));
-    const more = kept ? ((await ledgerRows(other)) ?? []) : [];
-    const delta = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
+    const more = kept ? await keptRows(other) : [];
+    const left = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
+    // A site that was not rewound yet holds the rows of its delta too.
+    const delta = [...new Map(left.map((row) => [`${row.writer}:${row.seq}`, row])).values()];
     return reportLedger(this.#ended, rows, delta);
   }
 

@@ -40,8 +40,8 @@ function mixed(ids: readonly string[]): readonly string[] {
   return [...ids].sort((one, two) => key(one).localeCompare(key(two)));
 }
 
-function line({ id, verdict, red, seconds, updates, story }: CellResult): string {
-  const caught = isControl(id) ? (red.length > 0 ? "caught" : "MISSED") : undefined;
+function line({ id, verdict, red, caught: found, seconds, updates, story }: CellResult): string {
+  const caught = isControl(id) ? (found === true ? "caught" : "MISSED") : undefined;
   const word = caught ?? (red.length === 0 ? "green" : "RED");
   const head = `${word.padEnd(6)} ${verdict} ${seconds.toFixed(1).padStart(6)} s  ${id}  (${updates} updates: ${story})`;
   return [head, ...red.map((one) => `         ${one}`)].join("\n");
@@ -53,7 +53,7 @@ function report(options: Options, results: readonly CellResult[], seconds: numbe
   const cells = results.filter(({ id }) => !isControl(id));
   const controls = results.filter(({ id }) => isControl(id));
   const red = cells.filter((one) => one.red.length > 0);
-  const caught = controls.filter((one) => one.red.length > 0).length;
+  const caught = controls.filter((one) => one.caught === true).length;
   const figures = {
     cells: cells.length,
     green: cells.length - red.length,

@@ -39,7 +39,8 @@ export function pageOf(figures: Figures, results: readonly CellResult[]): string
     "| breakage | caught | by |",
     "|---|---|---|",
     ...controls.map(
-      ({ id, red }) => `| ${id} | ${red.length > 0 ? "yes" : "NO"} | ${escape(red[0] ?? "")} |`,
+      ({ id, red, caught }) =>
+        `| ${id} | ${caught === true ? "yes" : "NO"} | ${escape(red[0] ?? "")} |`,
     ),
   ].join("\n")}\n`;
 }

@@ -15,6 +15,8 @@ export interface CellResult {
   /** Invariants and expectations that did not hold; empty is green. */
   readonly red: readonly string[];
   readonly seconds: number;
+  /** Of a negative control: found, and by the violation that it is about. */
+  readonly caught?: boolean;
   /** Updates until the goal was reached, the first one included. */
   readonly updates: number;
   /** What happened, in a line. */
@@ -96,7 +98,9 @@ class Play {
   }
 
   #result(verdict: Verdict): Omit<CellResult, "id" | "seconds"> {
-    return { verdict, red: this.#red, updates: this.#updates, story: this.#story.join("; ") };
+    const [red, story, by] = [this.#red, this.#story.join("; "), this.cell.caughtBy];
+    const caught = by === undefined ? {} : { caught: red.some((one) => by.test(one)) };
+    return { verdict, red, updates: this.#updates, story, ...caught };
   }
 
   #expectVerdict(verdict: Verdict): void {
