@@ -153,7 +153,6 @@ const BY_HAND = [
   "no-primary",
   "two-writers",
   "records-differ",
-  "promotion-begun",
 ];
 const MOST_UPDATES = 6;
 
