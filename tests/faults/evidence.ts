@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
 import type { LabSite } from "../../lab/site";
-import type { Lane } from "./lane";
+import type { Lab } from "../../lab/lab";
 import { runningServices } from "./services";
 
 /** What is so, asked of servers, files, processes and the zone; never of the product's own scripts. */
@@ -31,10 +31,10 @@ export interface Evidence {
 
 const STATE = ["record", "settled", "promoted", "token", "permit", "maintenance"] as const;
 
-export async function collect(lane: Lane): Promise<Evidence> {
-  const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lane.lab.sites[site])));
+export async function collect(lab: Lab): Promise<Evidence> {
+  const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lab.sites[site])));
   if (a === undefined || b === undefined) throw new Error("there are always two sites");
-  const { cloudflare, zone } = lane.lab;
+  const { cloudflare, zone } = lab;
   const content = (name: string) =>
     cloudflare.records(zone).find((record) => record.name === name)?.content ?? "";
   return {

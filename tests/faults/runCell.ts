@@ -34,7 +34,7 @@ export async function runCell(lane: Lane, cell: Cell, seed: number): Promise<Cel
   let load: Load | undefined;
   try {
     await lane.restore();
-    load = await Load.start(lane);
+    load = await Load.start(lane.lab);
     return told(await new Play(cell, { lane, load, pick: picker(seed) }).run());
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -75,7 +75,7 @@ class Play {
     const { cell, scene } = this;
     const { lane, load } = scene;
     await cell.arrange?.(scene);
-    const before = await collect(lane);
+    const before = await collect(lane.lab);
     const changesBefore = before.changes;
     const first = await this.#drive(cell.hooks?.(scene));
     const verdict = await this.#verdict(first, before);
@@ -87,12 +87,12 @@ class Play {
     await this.#oneMore(goal);
     await load.stop();
     const ending = {
-      ...{ goal, before, changesBefore, after: await collect(lane) },
+      ...{ goal, before, changesBefore, after: await collect(lane.lab) },
       lossAccepted: this.#flags.acceptLoss !== undefined,
       standbyWaits: this.#waits(),
       servicesNamed: /^serve: /m.test(this.#last?.text ?? ""),
     };
-    this.#red.push(...(await violations(lane, load, ending)));
+    this.#red.push(...(await violations(lane.lab, load, ending)));
     this.#expectVerdict(verdict);
     return this.#result(verdict);
   }
@@ -122,7 +122,7 @@ class Play {
 
   async #verdict(first: Drive, before: Evidence): Promise<Verdict> {
     if (first.code === undefined || first.code === 0) return "C";
-    const now = await collect(this.scene.lane);
+    const now = await collect(this.scene.lane.lab);
     if (first.refused) {
       this.#red.push(...unchanged(before, now, "I6: refused, but"));
       return writers(now).length > 0 ? "X" : "H";
@@ -178,14 +178,14 @@ class Play {
   /** I5: one more update changes nothing. */
   async #oneMore(goal: SiteId): Promise<void> {
     const { lane, load } = this.scene;
-    const evidence = await collect(lane);
+    const evidence = await collect(lane.lab);
     if (evidence[goal].writable === true) await load.more(20);
     await this.#replays(goal);
-    const before = await collect(lane);
+    const before = await collect(lane.lab);
     const third = await this.#drive();
     if (third.code !== 0) this.#red.push(`I5: one more update ended with ${String(third.code)}`);
     if (third.begun.length > 0) this.#red.push(`I5: one more update did ${third.begun.join(" ")}`);
-    this.#red.push(...unchanged(before, await collect(lane), "I5: one more update, and"));
+    this.#red.push(...unchanged(before, await collect(lane.lab), "I5: one more update, and"));
   }
 
   /** I7: the standby's replay passes a position that the primary writes now. */
