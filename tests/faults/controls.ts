@@ -1,6 +1,7 @@
 import type { Step } from "../../plan/step";
 import type { Scripts } from "../../plan/scripts";
 import type { Cell, Scene } from "./cell";
+import { spanningTheFork, startedInARewind } from "./returns";
 import { crash, cutLinks, mendLinks } from "./strikes";
 import {
   latePromotion,
@@ -151,7 +152,35 @@ const rejoinWithoutRewind = control("rejoin-without-rewind", /^I7: .* does not s
     ),
 });
 
-/** Two more come with what they break: a rewind under the serving name, and a delta that begins at the fork. */
+const passages = (scripts: Scripts, name: string, pairs: readonly (readonly [string, string])[]) =>
+  pairs.reduce((texts, [passage, by]) => patch(texts, name, passage, by), scripts);
+
+/** What is half rewound keeps the name under which it is started. */
+const rewindUnderServingName = control("rewind-under-the-serving-name", /^I1: two writers/, {
+  ...startedInARewind,
+  scripts: (scripts) =>
+    passages(scripts, "postgres/remake", [
+      [
+        '  rename_folder "$data" "$data.rejoin"\n  checkpoint rewind-renamed',
+        "  checkpoint rewind-renamed",
+      ],
+      ['--target-pgdata="$data.rejoin"', '--target-pgdata="$data"'],
+      ['put_own_files "$data.rejoin"', 'put_own_files "$data"'],
+    ]),
+});
+
+/** What was written before the fork and committed after it is left out. */
+const deltaAfterFork = control("delta-from-after-the-fork-only", /^I3: .* lost/, {
+  ...spanningTheFork,
+  scripts: (scripts) =>
+    patch(
+      scripts,
+      "postgres/deltaScan",
+      'waldump --start="$scan_from"',
+      'waldump --start="$fork_text"',
+    ),
+});
+
 export const CONTROLS: readonly Cell[] = [
   promoteBeforeFence,
   skipTheProof,
@@ -159,6 +188,8 @@ export const CONTROLS: readonly Cell[] = [
   tokenWithoutRun,
   undoWithoutRevoke,
   rejoinWithoutRewind,
+  rewindUnderServingName,
+  deltaAfterFork,
   announceBeforePromote,
   lockDropped,
 ];

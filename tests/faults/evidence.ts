@@ -44,6 +44,23 @@ export async function collect(lab: Lab): Promise<Evidence> {
   };
 }
 
+/** What differs between two moments between which nothing may have changed. */
+export function unchanged(before: Evidence, now: Evidence, when: string): string[] {
+  const part = ({ a, b, changes }: Evidence) => ({
+    changes,
+    ...Object.fromEntries(
+      Object.entries({ a, b }).flatMap(([site, { timeline, state }]) => [
+        [`timeline of ${site}`, timeline],
+        ...Object.entries(state).map(([file, text]) => [`${file} of ${site}`, text] as const),
+      ]),
+    ),
+  });
+  const [was, is] = [part(before), part(now)] as const;
+  return Object.entries(is)
+    .filter(([key, value]) => (was as Record<string, unknown>)[key] !== value)
+    .map(([key, value]) => `${when} ${key} became ${String(value)}`);
+}
+
 /** Sites that accept writes now. */
 export function writers(evidence: Evidence): readonly SiteId[] {
   return SITE_IDS.filter((site) => evidence[site].writable === true);

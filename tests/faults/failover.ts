@@ -145,23 +145,6 @@ const rejoins: readonly Cell[] = [
   }),
 ];
 
-/** After the failover the lost host returns under load: what only it holds stays where it is. */
-const diverged: Cell = {
-  ...failover("host-lost", "rejoin", "returns-with-writes-of-its-own-under-load", {
-    expect: ["C"],
-    heal: (scene) => {
-      mendLinks(scene);
-      return comeBack(scene, "a");
-    },
-  }),
-  arrange: async (scene) => {
-    cutLinks(scene);
-    await scene.load.more(30);
-    await crash(scene, "a");
-    mendLinks(scene);
-  },
-};
-
 const returns: readonly Cell[] = (["database-dead", "host-lost"] as const).map((loss) =>
   failover(loss, "rejoin", "returns-under-load", {
     expect: ["C"],
@@ -176,5 +159,4 @@ export const failoverCells: readonly Cell[] = [
   ...targetLost,
   ...rejoins,
   ...returns,
-  diverged,
 ];

@@ -131,10 +131,14 @@ function noLeaks({ goal, after, standbyWaits }: Ending): string[] {
   ];
 }
 
-/** I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. */
+/**
+ * I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. A failover whose
+ * lost site was drained begins after that site's last valid record instead; there the account of I2 is the evidence.
+ */
 function provenHandOver(lab: Lab, { goal, before, after, lossAccepted }: Ending): string[] {
   const { timeline } = after[goal];
-  if (lossAccepted || timeline <= before.a.timeline) return [];
+  const drained = after[goal].state["record"]?.includes("kind=failover") === true;
+  if (lossAccepted || drained || timeline <= before.a.timeline) return [];
   const last = lastRecordBeforeFork(lab.sites[goal], timeline);
   return claim(
     last.includes("CHECKPOINT_SHUTDOWN"),

@@ -38,6 +38,11 @@ export class Load {
     await until(`${count} more acknowledged writes`, withinMs, () => ledger.acked() >= goal);
   }
 
+  /** A write that a test made itself, for the account. */
+  note(operation: Operation): void {
+    this.#ended.push(operation);
+  }
+
   /** Ends the clients; what they noted is kept. */
   async pause(): Promise<void> {
     const ledger = this.#ledger;
