@@ -159,7 +159,7 @@ const passages = (scripts: Scripts, name: string, pairs: readonly (readonly [str
 const rewindUnderServingName = control("rewind-under-the-serving-name", /^I1: two writers/, {
   ...startedInARewind,
   scripts: (scripts) =>
-    passages(scripts, "postgres/remake", [
+    passages(scripts, "postgres/rejoin", [
       [
         '  rename_folder "$data" "$data.rejoin"\n  checkpoint rewind-renamed',
         "  checkpoint rewind-renamed",
@@ -175,7 +175,7 @@ const deltaAfterFork = control("delta-from-after-the-fork-only", /^I3: .* lost/,
   scripts: (scripts) =>
     patch(
       scripts,
-      "postgres/deltaScan",
+      "postgres/delta",
       'waldump --start="$scan_from"',
       'waldump --start="$fork_text"',
     ),

@@ -1,6 +1,10 @@
+import { join } from "node:path";
+import { planOf as toldIn, readPreview } from "../../cli/previewFile";
+import { writeRunbook } from "../../cli/runbook";
 import { otherSite, type SiteId } from "../../plan/terms";
 import type { Tour } from "../../lab/tour";
 import { refusalOf } from "../../lab/flip";
+import { runFiles } from "../engine/byHand";
 import { killedAt, unlocked, type Victim } from "../engine/killing";
 import { changes, planOf, still, world } from "../engine/pair";
 
@@ -113,6 +117,35 @@ const stateOld: EngineCell = {
   },
 };
 
+/** Neither an update nor adopt may act now; the runbook of a preview can, and then adopt does. */
+const stateLostMidway: EngineCell = {
+  id: "engine/promote/state-lost-after-a-kill",
+  strike: async (scene) => {
+    const { tour, to, tell, wrong } = scene;
+    await kill(scene, "promote", "engine");
+    await tour.engine.importStack({ version: 3, deployment: {} });
+    const writes = tour.dnsWrites(0);
+    const refused = await tour.update({ adopt: "true" });
+    const hint = refusalOf(refused);
+    if (refused.exitCode === 0 || !hint.includes("standby runbook")) wrong(`no way out: ${hint}`);
+    if (tour.dnsWrites(0) !== writes) wrong("I6: refused, but the zone was written");
+    await tour.engine.removeConfig("adopt");
+    const { digest } = await tour.engine.preview();
+    const file = readPreview(JSON.stringify(digest));
+    const folder = join(tour.lab.dir, "runbook");
+    const talk = { say: () => undefined, complain: () => undefined };
+    writeRunbook(file, toldIn(file, undefined), folder, talk);
+    for (const { name, code, text } of await runFiles(tour, folder)) {
+      if (code !== 0) wrong(`${name} ended with ${String(code)}: ${text.slice(-300)}`);
+    }
+    const adopted = await tour.update({ adopt: "true" });
+    if (adopted.exitCode !== 0) wrong(`not adopted: ${refusalOf(adopted)}`);
+    await tour.engine.removeConfig("adopt");
+    tell("state lost, ended by its runbook, adopted");
+    return to;
+  },
+};
+
 /** In an order that changes sides each time; the last ones are those that touch the state. */
 export const ENGINE_CELLS: readonly EngineCell[] = [
   killed("witness", "witness", "engine"),
@@ -125,6 +158,7 @@ export const ENGINE_CELLS: readonly EngineCell[] = [
   previewed,
   stateOld,
   stateLost,
+  stateLostMidway,
 ];
 
 export const serving = (sites: readonly SiteId[]): { at: SiteId; to: SiteId } | undefined => {

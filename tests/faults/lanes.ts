@@ -25,7 +25,7 @@ export interface Errand {
 }
 
 /** Seconds that a lane may take to build its place, and that a cell may take. Whatever takes longer is ended and red. */
-const LIMITS = { place: 150, cell: 150 };
+const LIMITS = { place: 240, cell: 240 };
 
 /** Runs all cells; a lane that dies or hangs loses its cell, which counts as red, and is replaced. */
 export async function runInLanes(errand: Errand): Promise<readonly CellResult[]> {

@@ -36,6 +36,8 @@ export const spanningTheFork = returning("returns-with-a-transaction-across-the-
     const startMs = nowMs();
     await client.query("begin");
     await client.query("insert into ledger(writer, seq, site) values (9001, 1, 'a')");
+    // Others' commits take its record along to the disk and to b.
+    await scene.load.more(20);
     // Nobody else writes this table after the fork: only the record from before it tells that it was changed.
     await quiet(scene, "a");
     cutLinks(scene);

@@ -160,6 +160,7 @@ class Play {
     this.#red.push(...neverTwo(this.scene.load));
     if (again.code === 0) return;
     this.#mustTell(again);
+    if (this.cell.lives === true) return;
     const typed = typedOf(again.text, true);
     if (!typed.some((one) => one.acceptLoss !== undefined || one.acceptUnproven !== undefined))
       return;
