@@ -73,15 +73,23 @@ function isSecret(environment: unknown): boolean {
 function record({ oldState, newState }: PreviewStep): readonly string[] {
   const { zoneId, name, type, content, ttl, proxied } = newState?.inputs ?? {};
   const body = JSON.stringify({ name, type, content, ttl, proxied });
-  const id = oldState?.id;
+  const known = oldState?.id;
+  // Without an id the state does not know the record; after a lost state it exists all the same.
+  const found = `grep -o '"id":"[0-9a-f]*"' | head -n 1 | cut -d '"' -f 4`;
+  const query = `name=${String(name)}&type=${String(type)}`;
   return [
     `# ${String(name)} ${String(type)} becomes ${String(content)}`,
     ': "${CLOUDFLARE_API_TOKEN:?set it to a token that may edit DNS in this zone}"',
     "base=${CLOUDFLARE_BASE_URL:-https://api.cloudflare.com/client/v4}",
-    `curl --silent --show-error --fail --max-time 30 --request ${id === undefined ? "POST" : "PATCH"} \\`,
-    '  --header "Authorization: Bearer $CLOUDFLARE_API_TOKEN" --header "Content-Type: application/json" \\',
-    `  --data ${quote(body)} \\`,
-    `  "\${base%/}/zones/${String(zoneId)}/dns_records${id === undefined ? "" : `/${id}`}"`,
+    `records="\${base%/}/zones/${String(zoneId)}/dns_records"`,
+    'call() { curl --silent --show-error --fail --max-time 30 --header "Authorization: Bearer $CLOUDFLARE_API_TOKEN" "$@"; }',
+    ...(known === undefined
+      ? [`known=$(call "$records?${query}")`, `id=$(printf '%s\\n' "$known" | ${found})`]
+      : [`id=${known}`]),
+    "method=PATCH",
+    'if [ -z "$id" ]; then method=POST; fi',
+    'call --request "$method" --header "Content-Type: application/json" \\',
+    `  --data ${quote(body)} "$records\${id:+/$id}"`,
     "echo",
   ];
 }

@@ -2,6 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import { hasTodo, type Plan } from "../plan/plan";
 import type { StandbyPairArgs } from "./args";
 
+/** Without a state no update runs before the adoption, so what is due must be done without one. */
+const BY_HAND = {
+  adopt:
+    " If the state is lost: take adopt away, pulumi preview --json > preview.json, standby runbook --preview preview.json --out runbook, run its files in order, then adopt.",
+  release: "",
+};
+
 /** What is done to the stack, not to the sites, waits until the sites are at rest. */
 export function notNow(args: StandbyPairArgs, plan: Plan): Plan["refusals"] {
   if (!hasTodo(plan)) return [];
@@ -10,7 +17,7 @@ export function notNow(args: StandbyPairArgs, plan: Plan): Plan["refusals"] {
     .map((option) => ({
       code: `${option}-not-now`,
       what: `${option}: true is for a pair at rest, but ${plan.transition} to site ${plan.to} is due`,
-      hint: `set activeSite to the site that serves and take ${option} away until a preview says that there is nothing to do.`,
+      hint: `set activeSite to the site that serves and take ${option} away until a preview says that there is nothing to do.${BY_HAND[option]}`,
     }));
 }
 

@@ -46,9 +46,14 @@ export function plan(wish: Desired, seen: Observed, scripts: Scripts): Plan {
     to: decision.to,
     digest,
     steps,
-    refusals: [...decision.refusals, ...refusalsOf(context, steps, digest)],
+    refusals: refusals(decision, refusalsOf(context, steps, digest)),
     warnings: warningsOf(context, steps),
   };
+}
+
+/** Danger: beside two writable sites no other advice may stand, least of all one that moves a data directory aside. */
+function refusals({ refusals: decided }: Decision, more: readonly Refusal[]): readonly Refusal[] {
+  return decided.some(({ code }) => code === "two-writers") ? decided : [...decided, ...more];
 }
 
 const UNMET = "not met; the next transition does it";

@@ -227,26 +227,49 @@ select pg_logical_emit_message(true, 'standby', 'join $site') as probe \gset
 select pg_current_wal_lsn(), :'able';
 SQL
   ) || later "cannot write at site $peer as $replication_user" "run the update again"
-  joined=$(
-    sql <<SQL
-do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s';
-begin
-  while clock_timestamp() < give_up and (coalesce(pg_last_wal_replay_lsn(), '0/0') < '${written%%|*}'
-      or not exists (select from pg_stat_wal_receiver where status = 'streaming')) loop
-    perform pg_sleep(0.01);
-  end loop;
-end \$\$;
-select pg_last_wal_replay_lsn() >= '${written%%|*}' and exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) as joined \gset
-select :'joined' and '${written##*|}' = 't' as readable \gset
-\if :readable
-select nonce = '$nonce' from standby.mark where site = '$site';
-\else
-select :'joined';
-\endif
-SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  joined=''
+  await_join
+  if [ "$joined" = stuck ]; then
+    say "holds WAL that it cannot replay and would not fetch again while it runs; it is started anew"
+    stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"
+    checkpoint restarted-stuck
+    start_postgres
+    await_join
+  fi
   if [ "$joined" != t ]; then
     tail --lines=3 "$state/log/server.log" >&2 2>/dev/null || :
     later "does not replay what site $peer writes" "read $state/log/server.log, then run the update again"
   fi
+}
+
+# Sets `joined`: t, f, or stuck: WAL was received, cannot be read, and no receiver runs any more. The server remembers up to
+# where it received, so it reads the same bytes again and again; only a new start makes it fetch them anew.
+await_join() {
+  joined=$(
+    sql <<SQL
+do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s'; seen pg_lsn; since timestamptz := clock_timestamp();
+begin
+  while clock_timestamp() < give_up and (coalesce(pg_last_wal_replay_lsn(), '0/0') < '${written%%|*}'
+      or not exists (select from pg_stat_wal_receiver where status = 'streaming')) loop
+    if pg_last_wal_replay_lsn() is distinct from seen or pg_last_wal_receive_lsn() <= pg_last_wal_replay_lsn()
+        or pg_get_wal_replay_pause_state() <> 'not paused' then
+      seen := pg_last_wal_replay_lsn();
+      since := clock_timestamp();
+    elsif clock_timestamp() > since + interval '2 s' and not exists (select from pg_stat_wal_receiver where status = 'streaming') then
+      perform set_config('standby.stuck', 'yes', false);
+      exit;
+    end if;
+    perform pg_sleep(0.01);
+  end loop;
+end \$\$;
+select pg_last_wal_replay_lsn() >= '${written%%|*}' and exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) as joined,
+  case current_setting('standby.stuck', true) when 'yes' then 'stuck' else 'f' end as otherwise \gset
+select :'joined' and '${written##*|}' = 't' as readable \gset
+\if :readable
+select nonce = '$nonce' from standby.mark where site = '$site';
+\else
+select case when :'joined' then 't' else :'otherwise' end;
+\endif
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
 }

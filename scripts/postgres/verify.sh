@@ -92,7 +92,7 @@ verify_acceptance() {
 select pg_is_in_recovery();
 SQL
   ) && [ "$answer" = f ]; then
-    refuse "site $from still answers this site as a writable primary at $peer_host:$peer_port" "stop it there, or set activeSite back to $from"
+    refuse "site $from still answers this site as a writable primary at $peer_host:$peer_port" "stop it there and run the update again; or let it serve on: pulumi config set activeSite $from && pulumi up"
   fi
   read_control || fault "cannot read the control file of $data" "look at the disk"
   answer=$(

@@ -1,14 +1,12 @@
 // Killed anywhere, the next update is the rest: nothing lost, never two writers, and a third update changes nothing.
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { unlock } from "../../cli/unlock";
 import { warm } from "../../lab/flip";
 import { Tour } from "../../lab/tour";
+import { killedAt, startUp, unlocked } from "./killing";
 import { changes, endedAt, otherSite, planOf, up, writableSites, type SiteId } from "./pair";
 
 jest.setTimeout(600_000);
-const talk = { say: () => undefined, complain: () => undefined };
 let tour: Tour;
 let at: SiteId = "a";
 beforeAll(async () => {
@@ -17,62 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => tour.close());
 
-// An engine that is killed cannot end its program, which ends by itself when the engine is gone.
-interface Run {
-  readonly child: ChildProcess;
-  readonly exited: Promise<number | null>;
-}
-
-function startUp(onLine: (line: string, child: ChildProcess) => void): Run {
-  const runner = join(__dirname, "upProcess.js");
-  const child = spawn(process.execPath, [runner, tour.lab.dir], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  let rest = "";
-  child.stdout.on("data", (data: Buffer) => {
-    const lines = (rest + data.toString()).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line, child);
-  });
-  return { child, exited: new Promise((resolve) => child.on("exit", resolve)) };
-}
-
-/** The update's own program: a child of the engine that runs the SDK's cmd/run. */
-function programOf(engine: number): number | undefined {
-  const children = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
-  return children.map(Number).find((pid) => {
-    try {
-      const parent = /^\d+ \(.*\) \S (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8"))?.[1];
-      return (
-        Number(parent) === engine &&
-        readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("cmd/run")
-      );
-    } catch {
-      return false;
-    }
-  });
-}
-
 const locked = () => existsSync(join(tour.lab.dir, "stack", "locks"));
-const unlocked = (): number =>
-  unlock({ state: join(tour.lab.dir, "stack"), project: "demo", stack: "demo" }, talk);
-
-type Victim = "engine" | "program";
-
-async function killedAt(step: string, victim: Victim): Promise<boolean> {
-  let killed = false;
-  const { child, exited } = startUp((line, engine) => {
-    if (killed || !line.startsWith("pre ") || !line.endsWith(`::shop-${step}`)) return;
-    const pid = victim === "engine" ? engine.pid : programOf(engine.pid ?? 0);
-    if (pid === undefined) return;
-    killed = true;
-    process.kill(pid, "SIGKILL");
-  });
-  await exited;
-  expect(child.exitCode === 0).toBe(false);
-  return killed;
-}
-
 const BEFORE = ["preflight", "witness", "seen", "drain", "fence", "verify", "promote", "serve"];
 const STEPS = [...BEFORE, "pivot-shop.test", "outside", "rejoin", "settle"];
 // Every second step, engine and program in turn; with STANDBY_KILLS=all each step with both, which takes minutes.
@@ -88,8 +31,8 @@ test.each(CASES)("SIGKILL of the %s at %s: the next update is the rest", async (
   tour.startClients({ delayMs: 2 });
   const { ledger, sampler } = tour.clients;
   await warm(() => ledger.acked() > 100);
-  expect(await killedAt(step, victim)).toBe(true);
-  expect(unlocked()).toBe(0);
+  expect(await killedAt(tour, step, victim)).toBe(true);
+  expect(unlocked(tour)).toBe(0);
   await up(tour, {});
   const before = ledger.acked();
   await warm(() => ledger.acked() > before + 100);
@@ -126,7 +69,7 @@ test.each(["fence", "promote"])(
     const to = otherSite(at);
     await tour.engine.setConfig("activeSite", to);
     let sentAt = 0;
-    const { exited } = startUp((line, engine) => {
+    const { exited } = startUp(tour, (line, engine) => {
       if (sentAt > 0 || !line.startsWith("pre ") || !line.endsWith(`::shop-${step}`)) return;
       sentAt = Date.now();
       engine.kill("SIGINT");
@@ -136,7 +79,7 @@ test.each(["fence", "promote"])(
     // Nothing is left that a person would have to clear away.
     const checkpoint = await tour.engine.exportStack();
     expect(checkpoint.deployment.pending_operations ?? []).toEqual([]);
-    expect(unlocked()).toBe(0);
+    expect(unlocked(tour)).toBe(0);
     await up(tour, {});
     expect(await writableSites(tour)).toEqual([to]);
     at = to;
@@ -148,8 +91,8 @@ test("a stack whose update is alive is not unlocked", async () => {
   const to = otherSite(at);
   await tour.engine.setConfig("activeSite", to);
   let code = 0;
-  const { exited } = startUp((line) => {
-    if (line.startsWith("pre ") && line.endsWith("::shop-preflight")) code = unlocked();
+  const { exited } = startUp(tour, (line) => {
+    if (line.startsWith("pre ") && line.endsWith("::shop-preflight")) code = unlocked(tour);
   });
   expect(await exited).toBe(0);
   expect(code).toBe(75);

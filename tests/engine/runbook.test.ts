@@ -1,11 +1,10 @@
 // The runbook of a preview, run by hand, file by file: the flip happens, and the next update finds nothing to do at the sites.
-import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { planOf, readPreview } from "../../cli/previewFile";
 import { writeRunbook } from "../../cli/runbook";
 import { status } from "../../cli/status";
 import { Tour } from "../../lab/tour";
+import { runFiles } from "./byHand";
 import { planOf as toldBy, up, writableSites } from "./pair";
 
 jest.setTimeout(240_000);
@@ -18,20 +17,6 @@ beforeAll(async () => {
 });
 afterAll(() => tour.close());
 
-function inShell(
-  file: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ readonly code: number | null; readonly text: string }> {
-  return new Promise((resolve) => {
-    const child = spawn("sh", [file], { env, stdio: ["ignore", "pipe", "pipe"] });
-    let text = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (data: Buffer) => (text += data.toString()));
-    }
-    child.on("close", (code) => resolve({ code, text }));
-  });
-}
-
 test("a switchover by hand", async () => {
   await tour.engine.setConfig("activeSite", "b");
   const { digest } = await tour.engine.preview();
@@ -41,20 +26,11 @@ test("a switchover by hand", async () => {
   expect(said.join("\n")).toMatch(/site a: primary, at .*\n.*site b: standby/);
   const folder = join(tour.lab.dir, "runbook");
   writeRunbook(file, plan, folder, talk);
-  const env = {
-    ...process.env,
-    CLOUDFLARE_API_TOKEN: tour.lab.cloudflare.token,
-    CLOUDFLARE_BASE_URL: tour.lab.cloudflare.apiUrl,
-  };
-  const files = readdirSync(folder).filter((name) => name.endsWith(".sh"));
-  expect(files.map((name) => name.slice(3, -3))).toEqual(
+  const ended = await runFiles(tour, folder);
+  expect(ended.map(({ name }) => name.slice(3, -3))).toEqual(
     Object.keys(plan.states).filter((id) => plan.states[id] === "todo"),
   );
-  for (const name of files) {
-    // Not spawnSync: the lab's name server and API answer from this process.
-    const ended = await inShell(join(folder, name), env);
-    expect({ name, ...ended }).toMatchObject({ name, code: 0 });
-  }
+  for (const one of ended) expect(one).toMatchObject({ name: one.name, code: 0 });
   expect(await writableSites(tour)).toEqual(["b"]);
   expect(await tour.visit()).toBe("b");
   expect(toldBy(await up(tour, {})).transition).toBe("none");

@@ -35,8 +35,12 @@ export interface Cell {
   readonly again?: (scene: Scene) => DriveHooks;
   /** Takes the fault back: the host returns, the cable is mended. */
   readonly heal?: (scene: Scene) => Promise<void>;
+  /** The site that is not reached lives on, so whoever accepted its loss would be refused; it is mended instead. */
+  readonly lives?: boolean;
   /** The site that the second run is asked for, where it is another one. */
   readonly then?: SiteId;
+  /** The violation by which a negative control must be found; red for another reason does not count. */
+  readonly caughtBy?: RegExp;
   /** Patched verbs: negative controls only. */
   readonly scripts?: (scripts: Scripts) => Scripts;
   /** The flags of the first run. @default activeSite b */

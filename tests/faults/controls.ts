@@ -1,6 +1,7 @@
 import type { Step } from "../../plan/step";
 import type { Scripts } from "../../plan/scripts";
 import type { Cell, Scene } from "./cell";
+import { spanningTheFork, startedInARewind } from "./returns";
 import { crash, cutLinks, mendLinks } from "./strikes";
 import {
   latePromotion,
@@ -17,9 +18,14 @@ import {
  * it runs the steps. A matrix that stays green here proves nothing.
  */
 
-function control(name: string, cell: Omit<Cell, "id" | "transition" | "fault" | "row">): Cell {
+function control(
+  name: string,
+  caughtBy: RegExp,
+  cell: Omit<Cell, "id" | "transition" | "fault" | "row">,
+): Cell {
   return {
     ...cell,
+    caughtBy,
     ...{ id: `control/${name}`, transition: "switchover", row: "fence", fault: name },
   };
 }
@@ -47,7 +53,7 @@ function withoutPermit(scripts: Scripts): Scripts {
   return patch(scripts, "postgres/promote", "promote_with_permit() {", bare);
 }
 
-const promoteBeforeFence = control("promote-before-fence", {
+const promoteBeforeFence = control("promote-before-fence", /^I1: two writers/, {
   expect: ["C"],
   scripts: withoutPermit,
   hooks: ({ load }) => ({
@@ -59,7 +65,7 @@ const promoteBeforeFence = control("promote-before-fence", {
   }),
 });
 
-const skipTheProof = control("proof-skipped", {
+const skipTheProof = control("proof-skipped", /^I2: .* lost/, {
   ...standbyStuck,
   expect: ["C"],
   scripts: (scripts) =>
@@ -67,11 +73,11 @@ const skipTheProof = control("proof-skipped", {
       scripts,
       "postgres/verify",
       "verify_token() {",
-      'verify_token() {\n  read_token "$token" || :\n  tli=$token_tli\n  return 0',
+      'verify_token() {\n  read_token "$token" || :\n  tli=$token_tli loss=none\n  return 0',
     ),
 });
 
-const receiveForReplay = control("received-taken-for-replayed", {
+const receiveForReplay = control("received-taken-for-replayed", /^I2: .* lost/, {
   ...walDamaged,
   expect: ["C"],
   scripts: (scripts) =>
@@ -84,7 +90,7 @@ const receiveForReplay = control("received-taken-for-replayed", {
 });
 
 /** The older run's token stands for this one's. */
-const tokenWithoutRun = control("token-without-run-id", {
+const tokenWithoutRun = control("token-without-run-id", /^I2: .* lost/, {
   ...servedBetween,
   expect: ["C"],
   scripts: (scripts) =>
@@ -103,11 +109,11 @@ const tokenWithoutRun = control("token-without-run-id", {
   }),
 });
 
-const undoWithoutRevoke = control("undo-without-revoke", {
+const undoWithoutRevoke = control("undo-without-revoke", /^I1: two writers/, {
   ...latePromotion((step) => step.id === "fence"),
 });
 
-const announceBeforePromote = control("announce-before-promote", {
+const announceBeforePromote = control("announce-before-promote", /^I4: the pivot moved before/, {
   expect: ["C"],
   hooks: () => ({
     order: first("pivot-", "promote"),
@@ -118,13 +124,13 @@ const announceBeforePromote = control("announce-before-promote", {
   }),
 });
 
-const lockDropped = control("lock-dropped", {
+const lockDropped = control("lock-dropped", /^I1: two writers/, {
   ...sleepingPromotion,
   scripts: (scripts) => patch(sleepy(scripts), "lib", 'flock --wait "$lock_wait" 9 ||', ": ||"),
 });
 
 /** A site that holds writes of its own is made to follow as if it held none. */
-const rejoinWithoutRewind = control("rejoin-without-rewind", {
+const rejoinWithoutRewind = control("rejoin-without-rewind", /^I7: .* does not stream/, {
   expect: ["C"],
   flags: { activeSite: "b", acceptLoss: 4, acceptUnproven: 4 },
   arrange: async (scene) => {
@@ -146,7 +152,35 @@ const rejoinWithoutRewind = control("rejoin-without-rewind", {
     ),
 });
 
-/** Two more come with what they break: a rewind under the serving name, and a delta that begins at the fork. */
+const passages = (scripts: Scripts, name: string, pairs: readonly (readonly [string, string])[]) =>
+  pairs.reduce((texts, [passage, by]) => patch(texts, name, passage, by), scripts);
+
+/** What is half rewound keeps the name under which it is started. */
+const rewindUnderServingName = control("rewind-under-the-serving-name", /^I1: two writers/, {
+  ...startedInARewind,
+  scripts: (scripts) =>
+    passages(scripts, "postgres/rejoin", [
+      [
+        '  rename_folder "$data" "$data.rejoin"\n  checkpoint rewind-renamed',
+        "  checkpoint rewind-renamed",
+      ],
+      ['--target-pgdata="$data.rejoin"', '--target-pgdata="$data"'],
+      ['put_own_files "$data.rejoin"', 'put_own_files "$data"'],
+    ]),
+});
+
+/** What was written before the fork and committed after it is left out. */
+const deltaAfterFork = control("delta-from-after-the-fork-only", /^I3: .* lost/, {
+  ...spanningTheFork,
+  scripts: (scripts) =>
+    patch(
+      scripts,
+      "postgres/delta",
+      'waldump --start="$scan_from"',
+      'waldump --start="$fork_text"',
+    ),
+});
+
 export const CONTROLS: readonly Cell[] = [
   promoteBeforeFence,
   skipTheProof,
@@ -154,6 +188,8 @@ export const CONTROLS: readonly Cell[] = [
   tokenWithoutRun,
   undoWithoutRevoke,
   rejoinWithoutRewind,
+  rewindUnderServingName,
+  deltaAfterFork,
   announceBeforePromote,
   lockDropped,
 ];

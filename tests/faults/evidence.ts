@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
 import type { LabSite } from "../../lab/site";
-import type { Lane } from "./lane";
+import type { Lab } from "../../lab/lab";
 import { runningServices } from "./services";
 
 /** What is so, asked of servers, files, processes and the zone; never of the product's own scripts. */
@@ -31,10 +31,10 @@ export interface Evidence {
 
 const STATE = ["record", "settled", "promoted", "token", "permit", "maintenance"] as const;
 
-export async function collect(lane: Lane): Promise<Evidence> {
-  const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lane.lab.sites[site])));
+export async function collect(lab: Lab): Promise<Evidence> {
+  const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lab.sites[site])));
   if (a === undefined || b === undefined) throw new Error("there are always two sites");
-  const { cloudflare, zone } = lane.lab;
+  const { cloudflare, zone } = lab;
   const content = (name: string) =>
     cloudflare.records(zone).find((record) => record.name === name)?.content ?? "";
   return {
@@ -42,6 +42,23 @@ export async function collect(lane: Lane): Promise<Evidence> {
     pivot: content(`active.${zone}`),
     witness: content(`_standby-shop.${zone}`),
   };
+}
+
+/** What differs between two moments between which nothing may have changed. */
+export function unchanged(before: Evidence, now: Evidence, when: string): string[] {
+  const part = ({ a, b, changes }: Evidence) => ({
+    changes,
+    ...Object.fromEntries(
+      Object.entries({ a, b }).flatMap(([site, { timeline, state }]) => [
+        [`timeline of ${site}`, timeline],
+        ...Object.entries(state).map(([file, text]) => [`${file} of ${site}`, text] as const),
+      ]),
+    ),
+  });
+  const [was, is] = [part(before), part(now)] as const;
+  return Object.entries(is)
+    .filter(([key, value]) => (was as Record<string, unknown>)[key] !== value)
+    .map(([key, value]) => `${when} ${key} became ${String(value)}`);
 }
 
 /** Sites that accept writes now. */

@@ -145,7 +145,6 @@ const rejoins: readonly Cell[] = [
   }),
 ];
 
-/** After the failover the lost host returns under load: what only it holds stays where it is. */
 const returns: readonly Cell[] = (["database-dead", "host-lost"] as const).map((loss) =>
   failover(loss, "rejoin", "returns-under-load", {
     expect: ["C"],

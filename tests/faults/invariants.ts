@@ -1,6 +1,7 @@
 import { otherSite, type SiteId } from "../../plan/terms";
 import { writers, lastRecordBeforeFork, type Evidence } from "./evidence";
-import type { Lane } from "./lane";
+import { deltaDiffers } from "./kept";
+import type { Lab } from "../../lab/lab";
 import type { Load } from "./load";
 
 /** How far a pivot's change may lie before the first moment at which the sampler saw its target writable. */
@@ -22,14 +23,15 @@ export interface Ending {
 }
 
 /** Every invariant that does not hold, with its number. Empty: green. */
-export async function violations(lane: Lane, load: Load, ending: Ending): Promise<string[]> {
+export async function violations(lab: Lab, load: Load, ending: Ending): Promise<string[]> {
   return [
     ...neverTwo(load),
     ...(await nothingLost(load, ending)),
-    ...dnsAfterPromotion(lane, load, ending),
+    ...deltaStands(lab, ending),
+    ...dnsAfterPromotion(lab, load, ending),
     ...atGoal(ending),
     ...noLeaks(ending),
-    ...provenHandOver(lane, ending),
+    ...provenHandOver(lab, ending),
   ];
 }
 
@@ -62,10 +64,16 @@ async function nothingLost(load: Load, ending: Ending): Promise<string[]> {
   ];
 }
 
+/** I10 */
+function deltaStands(lab: Lab, { goal }: Ending): string[] {
+  const differs = deltaDiffers(lab.sites[otherSite(goal)]);
+  return differs === undefined ? [] : [`I10: ${differs}`];
+}
+
 /** I4: the pivot moves to a site only once that site accepts writes; and at the end it names the one that does. */
-function dnsAfterPromotion(lane: Lane, load: Load, ending: Ending): string[] {
-  const pivot = `active.${lane.lab.zone}`;
-  const moves = lane.lab.cloudflare
+function dnsAfterPromotion(lab: Lab, load: Load, ending: Ending): string[] {
+  const pivot = `active.${lab.zone}`;
+  const moves = lab.cloudflare
     .history()
     .slice(ending.changesBefore)
     .filter((change) => change.after?.name === pivot && change.source === "api");
@@ -123,11 +131,15 @@ function noLeaks({ goal, after, standbyWaits }: Ending): string[] {
   ];
 }
 
-/** I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. */
-function provenHandOver(lane: Lane, { goal, before, after, lossAccepted }: Ending): string[] {
+/**
+ * I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. A failover whose
+ * lost site was drained begins after that site's last valid record instead; there the account of I2 is the evidence.
+ */
+function provenHandOver(lab: Lab, { goal, before, after, lossAccepted }: Ending): string[] {
   const { timeline } = after[goal];
-  if (lossAccepted || timeline <= before.a.timeline) return [];
-  const last = lastRecordBeforeFork(lane.lab.sites[goal], timeline);
+  const drained = after[goal].state["record"]?.includes("kind=failover") === true;
+  if (lossAccepted || drained || timeline <= before.a.timeline) return [];
+  const last = lastRecordBeforeFork(lab.sites[goal], timeline);
   return claim(
     last.includes("CHECKPOINT_SHUTDOWN"),
     `I9: timeline ${timeline} does not begin after a shutdown record but after: ${last}`,

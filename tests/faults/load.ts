@@ -4,8 +4,9 @@ import { reportLedger, type LedgerReport } from "../../lab/ledger/report";
 import { until } from "../../lab/postgres/processes";
 import { Sampler } from "../../lab/sampler";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
-import type { Lane } from "./lane";
+import type { Lab } from "../../lab/lab";
 import { ledgerRows } from "./evidence";
+import { keptRows } from "./kept";
 
 /** Clients that write all the time, and an eye on both servers. */
 export class Load {
@@ -14,17 +15,18 @@ export class Load {
   #round = 0;
 
   private constructor(
-    private readonly lane: Lane,
+    private readonly lab: Lab,
     readonly sampler: Sampler,
+    private readonly firstWriter: number,
   ) {}
 
-  static async start(lane: Lane): Promise<Load> {
-    const { lab } = lane;
+  /** Rows of writers below `firstWriter` are older than this load and of no interest. */
+  static async start(lab: Lab, firstWriter = 1): Promise<Load> {
     const servers = SITE_IDS.map((site) => ({
       ...{ site, host: lab.sites[site].host, port: lab.databasePort },
       user: lab.a.cluster.superuser,
     }));
-    const load = new Load(lane, Sampler.start(servers, 10));
+    const load = new Load(lab, Sampler.start(servers, 10), firstWriter);
     await load.more(20);
     return load;
   }
@@ -34,6 +36,11 @@ export class Load {
     const ledger = (this.#ledger ??= this.#begin());
     const goal = ledger.acked() + count;
     await until(`${count} more acknowledged writes`, withinMs, () => ledger.acked() >= goal);
+  }
+
+  /** A write that a test made itself, for the account. */
+  note(operation: Operation): void {
+    this.#ended.push(operation);
   }
 
   /** Ends the clients; what they noted is kept. */
@@ -52,24 +59,27 @@ export class Load {
 
   /** The notes of the ended clients held against the rows: those at the primary, and those that only the other site kept. */
   async account(primary: SiteId, kept: boolean): Promise<LedgerReport> {
-    const { a, b } = this.lane.lab;
+    const { a, b } = this.lab;
     const [main, other] = primary === "a" ? [a, b] : [b, a];
-    const rows = (await ledgerRows(main)) ?? [];
+    const mine = ({ writer }: { writer: number }) => writer >= this.firstWriter;
+    const rows = ((await ledgerRows(main)) ?? []).filter(mine);
     const known = new Set(rows.map((row) => `${row.writer}:${row.seq}`));
-    const more = kept ? ((await ledgerRows(other)) ?? []) : [];
-    const delta = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
+    const more = kept ? (await keptRows(other)).filter(mine) : [];
+    const left = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
+    // A site that was not rewound yet holds the rows of its delta too.
+    const delta = [...new Map(left.map((row) => [`${row.writer}:${row.seq}`, row])).values()];
     return reportLedger(this.#ended, rows, delta);
   }
 
   /** Each round's writers have numbers of their own. */
   #begin(): Ledger {
-    const { lab } = this.lane;
+    const { lab } = this;
     const hosts = SITE_IDS.map((site) => lab.sites[site].host);
-    const firstWriter = 1 + 10 * this.#round;
+    const firstWriter = this.firstWriter + 10 * this.#round;
     this.#round += 1;
     return Ledger.start({
       ...{ dns: lab.dns, name: lab.hostnames[0] ?? "", hosts, port: lab.databasePort },
-      ...{ writers: 4, delayMs: 8, firstWriter },
+      ...{ writers: 4, delayMs: 15, firstWriter },
     });
   }
 }

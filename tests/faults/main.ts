@@ -1,75 +1,77 @@
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { CELLS } from "./cells";
+import { CHOSEN } from "./chosen";
 import { CONTROLS } from "./controls";
-import { Lane } from "./lane";
+import { ENGINE_CELLS } from "./engineCells";
 import { runInLanes, type FromLane, type ToLane } from "./lanes";
 import { parseOptions, type Options } from "./options";
 import { pageOf } from "./page";
-import { runCell, type CellResult } from "./runCell";
+import { Places } from "./places";
+import type { CellResult } from "./runCell";
+import { figuresOf, isControl, lineOf } from "./figures";
+import { MODEL_ID } from "./runModel";
 
 /**
  * `npm run faults`: every boundary of every transition times every fault, on real servers, and ten deliberate breakages
- * that must be caught. `--cell ID --seed N` replays one, `--json FILE` and `--page FILE` keep the figures.
+ * that must be caught. `--cell ID --seed N` replays one, `--all` leaves none out, `--json FILE` and `--page FILE` keep the
+ * figures.
  */
-
-const ALL = [...CELLS, ...CONTROLS];
-
 async function main(options: Options): Promise<number> {
-  const wanted = options.cell?.split(",") ?? [""];
-  const chosen = ALL.filter(({ id }) => wanted.some((one) => id.startsWith(one)));
-  if (chosen.length === 0) {
+  const ids = chosen(options);
+  if (ids.length === 0) {
     console.log(`no cell begins with ${String(options.cell)}`);
     return 2;
   }
   const began = Date.now();
-  console.log(`${chosen.length} cells, seed ${options.seed}, ${options.lanes} lanes`);
-  const results = await runInLanes(
-    __filename,
-    mixed(chosen.map(({ id }) => id)),
-    options.seed,
-    options.lanes,
-    (result) => console.log(line(result)),
-  );
+  console.log(`${ids.length} cells, seed ${options.seed}, ${options.lanes} lanes`);
+  const results = await runInLanes({
+    program: __filename,
+    seed: options.seed,
+    lanes: queues(ids, options.lanes),
+    until: began + options.limit * 1000,
+    tell: (result) => console.log(lineOf(result)),
+  });
   return report(options, results, (Date.now() - began) / 1000);
 }
 
-/** Long and short cells in turn, always in the same order. */
-function mixed(ids: readonly string[]): readonly string[] {
+/** What was asked for, long and short cells in turn, always in the same order. */
+function chosen({ cell, all, part }: Options): readonly string[] {
+  const wanted = cell?.split(",");
+  const pair = wanted !== undefined || all ? CELLS.map(({ id }) => id) : CHOSEN;
+  const known = [MODEL_ID, ...ENGINE_CELLS.map(({ id }) => id), ...CONTROLS.map(({ id }) => id)];
   const key = (id: string) => createHash("sha256").update(id).digest("hex");
-  return [...ids].sort((one, two) => key(one).localeCompare(key(two)));
+  return [...pair, ...known]
+    .filter((id) => wanted === undefined || wanted.some((one) => id.startsWith(one)))
+    .sort((one, two) => key(one).localeCompare(key(two)))
+    .filter((_, index) => index % part.of === part.at - 1);
 }
 
-function line({ id, verdict, red, seconds, updates, story }: CellResult): string {
-  const caught = isControl(id) ? (red.length > 0 ? "caught" : "MISSED") : undefined;
-  const word = caught ?? (red.length === 0 ? "green" : "RED");
-  const head = `${word.padEnd(6)} ${verdict} ${seconds.toFixed(1).padStart(6)} s  ${id}  (${updates} updates: ${story})`;
-  return [head, ...red.map((one) => `         ${one}`)].join("\n");
+/** Only the first lane builds a pair under an engine, and takes those cells first, in their own order. */
+function queues(ids: readonly string[], count: number): readonly (readonly string[][])[] {
+  const first = [...ENGINE_CELLS.map(({ id }) => id), MODEL_ID].filter((id) => ids.includes(id));
+  const rest = ids.filter((id) => !first.includes(id));
+  const lanes = Math.min(count, ids.length);
+  return Array.from({ length: lanes }, (_, lane) => (lane === 0 ? [first, rest] : [rest]));
 }
-
-const isControl = (id: string): boolean => id.startsWith("control/");
 
 function report(options: Options, results: readonly CellResult[], seconds: number): number {
-  const cells = results.filter(({ id }) => !isControl(id));
-  const controls = results.filter(({ id }) => isControl(id));
-  const red = cells.filter((one) => one.red.length > 0);
-  const caught = controls.filter((one) => one.red.length > 0).length;
-  const figures = {
-    cells: cells.length,
-    green: cells.length - red.length,
-    controls: { of: controls.length, caught },
-    seconds: Math.round(seconds),
-    seed: options.seed,
-    red: red.map(({ id, red: why }) => ({ id, why })),
-  };
+  const figures = figuresOf(results, seconds, options.seed);
+  const { cells, green, controls } = figures;
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify({ ...figures, results }, undefined, 2)}\n`);
   }
   if (options.page !== undefined) writeFileSync(options.page, pageOf(figures, results));
+  const failed = cells - green + controls.of - controls.caught;
+  for (const one of results) {
+    if (one.red.length > 0 && !isControl(one.id)) console.log(`red: ${one.id}`);
+    if (isControl(one.id) && one.caught !== true) console.log(`missed: ${one.id}`);
+  }
   console.log(
-    `${figures.green} of ${figures.cells} cells green, ${caught} of ${controls.length} controls caught, ${figures.seconds} s, seed ${options.seed}`,
+    `${green} of ${cells} cells green, ${controls.caught} of ${controls.of} controls caught, ${figures.seconds} s, seed ${figures.seed}`,
   );
-  return red.length === 0 && caught === controls.length ? 0 : 1;
+  console.log(`${green + controls.caught} passed, ${failed} failed`);
+  return failed === 0 ? 0 : 1;
 }
 
 /** One lane: runs what it is told until it is told to end, or until nobody tells any more. */
@@ -77,21 +79,23 @@ async function runLane(): Promise<void> {
   const tell = (message: FromLane) => {
     if (process.connected) process.send?.(message);
   };
-  const lane = await Lane.open();
-  await new Promise<void>((resolve) => {
+  const places = new Places();
+  await new Promise<void>((resolve, reject) => {
     process.on("disconnect", resolve);
     process.on("message", (message: ToLane) => {
       if ("end" in message) {
         resolve();
         return;
       }
-      const cell = ALL.find(({ id }) => id === message.run);
-      if (cell === undefined) throw new Error(`no cell ${message.run}`);
-      void runCell(lane, cell, message.seed).then((result) => tell({ result }));
+      const { run, seed } = message;
+      places
+        .run(run, seed, () => tell({ begun: run }))
+        .then((result) => tell({ result }))
+        .catch(reject);
     });
     tell({ ready: true });
   });
-  await lane.close();
+  await places.close();
   if (process.connected) process.disconnect();
 }
 

@@ -1,19 +1,11 @@
+import { isControl, type Figures } from "./figures";
 import type { CellResult } from "./runCell";
-
-/** The figures of a run, as `--json` writes them. */
-export interface Figures {
-  readonly cells: number;
-  readonly green: number;
-  readonly controls: { readonly of: number; readonly caught: number };
-  readonly seconds: number;
-  readonly seed: number;
-}
 
 /** docs/faults.md: the matrix as it ran. */
 export function pageOf(figures: Figures, results: readonly CellResult[]): string {
   const sorted = [...results].sort((one, two) => one.id.localeCompare(two.id));
-  const cells = sorted.filter(({ id }) => !id.startsWith("control/"));
-  const controls = sorted.filter(({ id }) => id.startsWith("control/"));
+  const cells = sorted.filter(({ id }) => !isControl(id));
+  const controls = sorted.filter(({ id }) => isControl(id));
   return `${[
     "# Fault matrix",
     "",
@@ -39,7 +31,8 @@ export function pageOf(figures: Figures, results: readonly CellResult[]): string
     "| breakage | caught | by |",
     "|---|---|---|",
     ...controls.map(
-      ({ id, red }) => `| ${id} | ${red.length > 0 ? "yes" : "NO"} | ${escape(red[0] ?? "")} |`,
+      ({ id, red, caught }) =>
+        `| ${id} | ${caught === true ? "yes" : "NO"} | ${escape(red[0] ?? "")} |`,
     ),
   ].join("\n")}\n`;
 }

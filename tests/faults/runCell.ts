@@ -2,11 +2,12 @@ import { otherSite, type SiteId } from "../../plan/terms";
 import type { Drive } from "../../lab/driver/drive";
 import type { DriverFlags } from "../../lab/driver/wish";
 import { until } from "../../lab/postgres/processes";
-import { collect, writers, type Evidence } from "./evidence";
+import { collect, unchanged, writers, type Evidence } from "./evidence";
 import { neverTwo, violations } from "./invariants";
 import type { Cell, Scene, Verdict } from "./cell";
 import type { Lane } from "./lane";
 import { Load } from "./load";
+import { lacking, typedOf, type Typed } from "./typed";
 
 /** What became of a cell. */
 export interface CellResult {
@@ -15,6 +16,8 @@ export interface CellResult {
   /** Invariants and expectations that did not hold; empty is green. */
   readonly red: readonly string[];
   readonly seconds: number;
+  /** Of a negative control: found, and by the violation that it is about. */
+  readonly caught?: boolean;
   /** Updates until the goal was reached, the first one included. */
   readonly updates: number;
   /** What happened, in a line. */
@@ -32,7 +35,7 @@ export async function runCell(lane: Lane, cell: Cell, seed: number): Promise<Cel
   let load: Load | undefined;
   try {
     await lane.restore();
-    load = await Load.start(lane);
+    load = await Load.start(lane.lab);
     return told(await new Play(cell, { lane, load, pick: picker(seed) }).run());
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
@@ -53,12 +56,23 @@ function picker(seed: number): (below: number) => number {
   };
 }
 
+/** Updates until the goal, the waiting for a server's own recovery included. A hold ends with what was printed, or is none. */
 const MOST_UPDATES = 5;
+const MOST_AFTER_HOLD = 3;
+/** A breakage need not be carried to its end. */
+const MOST_BROKEN = 2;
+
+function mostUpdates({ caughtBy }: Cell, verdict: Verdict): number {
+  if (caughtBy !== undefined) return MOST_BROKEN;
+  return verdict === "H" ? MOST_AFTER_HOLD : MOST_UPDATES;
+}
 
 class Play {
   #flags: DriverFlags;
   #updates = 0;
   #last: Drive | undefined;
+  /** What the last message told to type, as far as it was not typed yet. */
+  #typed: Typed = [];
   readonly #red: string[] = [];
   readonly #story: string[] = [];
 
@@ -73,30 +87,33 @@ class Play {
     const { cell, scene } = this;
     const { lane, load } = scene;
     await cell.arrange?.(scene);
-    const before = await collect(lane);
+    const before = await collect(lane.lab);
     const changesBefore = before.changes;
     const first = await this.#drive(cell.hooks?.(scene));
     const verdict = await this.#verdict(first, before);
-    if (verdict === "H") await this.#hold();
+    if (verdict === "H") await this.#hold(first);
     await cell.heal?.(scene);
     if (cell.then !== undefined) this.#flags = { activeSite: cell.then };
-    await this.#converge();
+    this.#typed = [];
+    await this.#converge(mostUpdates(cell, verdict));
     const goal = this.#flags.activeSite;
     await this.#oneMore(goal);
     await load.stop();
     const ending = {
-      ...{ goal, before, changesBefore, after: await collect(lane) },
+      ...{ goal, before, changesBefore, after: await collect(lane.lab) },
       lossAccepted: this.#flags.acceptLoss !== undefined,
       standbyWaits: this.#waits(),
       servicesNamed: /^serve: /m.test(this.#last?.text ?? ""),
     };
-    this.#red.push(...(await violations(lane, load, ending)));
+    this.#red.push(...(await violations(lane.lab, load, ending)));
     this.#expectVerdict(verdict);
     return this.#result(verdict);
   }
 
   #result(verdict: Verdict): Omit<CellResult, "id" | "seconds"> {
-    return { verdict, red: this.#red, updates: this.#updates, story: this.#story.join("; ") };
+    const [red, story, by] = [this.#red, this.#story.join("; "), this.cell.caughtBy];
+    const caught = by === undefined ? {} : { caught: red.some((one) => by.test(one)) };
+    return { verdict, red, updates: this.#updates, story, ...caught };
   }
 
   #expectVerdict(verdict: Verdict): void {
@@ -118,7 +135,7 @@ class Play {
 
   async #verdict(first: Drive, before: Evidence): Promise<Verdict> {
     if (first.code === undefined || first.code === 0) return "C";
-    const now = await collect(this.scene.lane);
+    const now = await collect(this.scene.lane.lab);
     if (first.refused) {
       this.#red.push(...unchanged(before, now, "I6: refused, but"));
       return writers(now).length > 0 ? "X" : "H";
@@ -133,28 +150,42 @@ class Play {
     return "H";
   }
 
-  /** While the fault lasts the hold stays, says what ends it, and its commands, as printed, are typed. */
-  async #hold(): Promise<void> {
-    const held = this.#last?.text ?? "";
-    if (!/^HINT: \S/m.test(held)) this.#red.push(`held without a word: ${held.slice(-200)}`);
+  /**
+   * While the fault lasts the hold stays and says what ends it. Where that is a command and not a mend, it is typed now, as
+   * printed, and must end the hold.
+   */
+  async #hold(first: Drive): Promise<void> {
+    this.#mustTell(first);
     const again = await this.#drive();
     this.#red.push(...neverTwo(this.scene.load));
-    if (again.code !== 0 && !/^HINT: \S/m.test(again.text)) {
-      this.#red.push(`held again without a word: ${again.text.slice(-200)}`);
-    }
-    this.#obey(again.text);
+    if (again.code === 0) return;
+    this.#mustTell(again);
+    if (this.cell.lives === true) return;
+    const typed = typedOf(again.text, true);
+    if (!typed.some((one) => one.acceptLoss !== undefined || one.acceptUnproven !== undefined))
+      return;
+    this.#typed = typed;
+    await this.#converge(MOST_AFTER_HOLD);
+  }
+
+  #mustTell({ text }: Drive): void {
+    this.#red.push(...lacking(text).map((what) => `a hold ${what}: ${text.slice(0, 300)}`));
   }
 
   /** Up to the goal: an update, and what its message told to type. */
-  async #converge(): Promise<void> {
-    for (let turn = 0; turn < MOST_UPDATES; turn += 1) {
+  async #converge(most: number): Promise<void> {
+    for (let turn = 0; turn < most; turn += 1) {
+      const [settings, ...rest] = this.#typed;
+      this.#typed = rest;
+      this.#flags = { ...this.#flags, ...settings };
       const hooks = turn === 0 ? this.cell.again?.(this.scene) : undefined;
       const { code, text, begun, plan } = await this.#drive(hooks);
       if (code === 0) {
         if (begun.includes("rejoin")) await this.#joined(plan.from);
-        return;
+        if (rest.length === 0) return;
+        continue;
       }
-      this.#obey(text);
+      this.#typed = typedOf(text, this.cell.heal === undefined);
       if (code === 75) await new Promise((resolve) => setTimeout(resolve, 300));
     }
     this.#red.push(`I5: no end after ${this.#updates} updates: ${this.#last?.text.slice(0, 600)}`);
@@ -167,21 +198,17 @@ class Play {
       .catch(() => this.#red.push(`I7: site ${site} was made the standby and does not stream`));
   }
 
-  #obey(text: string): void {
-    this.#flags = { ...this.#flags, ...settingsOf(text) };
-  }
-
   /** I5: one more update changes nothing. */
   async #oneMore(goal: SiteId): Promise<void> {
     const { lane, load } = this.scene;
-    const evidence = await collect(lane);
+    const evidence = await collect(lane.lab);
     if (evidence[goal].writable === true) await load.more(20);
     await this.#replays(goal);
-    const before = await collect(lane);
+    const before = await collect(lane.lab);
     const third = await this.#drive();
     if (third.code !== 0) this.#red.push(`I5: one more update ended with ${String(third.code)}`);
     if (third.begun.length > 0) this.#red.push(`I5: one more update did ${third.begun.join(" ")}`);
-    this.#red.push(...unchanged(before, await collect(lane), "I5: one more update, and"));
+    this.#red.push(...unchanged(before, await collect(lane.lab), "I5: one more update, and"));
   }
 
   /** I7: the standby's replay passes a position that the primary writes now. */
@@ -213,27 +240,4 @@ function describe({ plan, code, refused, begun }: Drive): string {
   const codes = refused ? ` (${plan.refusals.map((one) => one.code).join(" ")})` : "";
   const last = begun.at(-1) ?? "nothing to do";
   return `${plan.transition} ${plan.epoch}: ${refused ? "" : `${last} `}${end}${codes}`;
-}
-
-/** `pulumi config set KEY VALUE` lines of a message, as far as its first alternative. */
-export function settingsOf(text: string): Partial<DriverFlags> {
-  const hint = /^HINT: (?:.|\n)*/m.exec(text)?.[0].split(/\bor let\b|\bor bring\b/)[0] ?? "";
-  const found = [...hint.matchAll(/pulumi config set (acceptLoss|acceptUnproven) ([0-9]+)/g)];
-  return Object.fromEntries(found.map(([, key, value]) => [key, Number(value)]));
-}
-
-function unchanged(before: Evidence, now: Evidence, when: string): string[] {
-  const part = ({ a, b, changes }: Evidence) => ({
-    changes,
-    ...Object.fromEntries(
-      Object.entries({ a, b }).flatMap(([site, { timeline, state }]) => [
-        [`timeline of ${site}`, timeline],
-        ...Object.entries(state).map(([file, text]) => [`${file} of ${site}`, text] as const),
-      ]),
-    ),
-  });
-  const [was, is] = [part(before), part(now)] as const;
-  return Object.entries(is)
-    .filter(([key, value]) => (was as Record<string, unknown>)[key] !== value)
-    .map(([key, value]) => `${when} ${key} became ${String(value)}`);
 }

@@ -16,6 +16,9 @@ export const CELL_SERVICES: readonly LabService[] = NAMES.map((name) => ({
   healthy: `"$HOME/light" healthy ${name}`,
 }));
 
+/** Seconds; tells such a process from a guard's short sleeps. */
+const FOREVER = "86400";
+
 // A zombie has no command line and so counts as gone.
 const PROGRAM = `#!/bin/sh
 set -eu
@@ -24,7 +27,7 @@ alive() { [ -s "$2.pid" ] && grep -qs sleep "/proc/$(cat "$2.pid")/cmdline"; }
 case $1 in
 start)
   alive "$@" && exit 0
-  setsid sleep 86400 </dev/null >/dev/null 2>&1 9>&- &
+  setsid sleep ${FOREVER} </dev/null >/dev/null 2>&1 9>&- &
   echo "$!" >"$2.pid"
   ;;
 stop) if alive "$@"; then kill -KILL "$(cat "$2.pid")"; fi ;;
@@ -42,7 +45,8 @@ export function installServices(site: LabSite): void {
 export function runningServices(site: LabSite): number {
   return processesUnder(site.home).filter((pid) => {
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, "utf8").startsWith("sleep\0");
+      const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      return line.split("\0")[1] === FOREVER || line.includes(join(site.home, "settings.json"));
     } catch {
       return false;
     }

@@ -24,7 +24,7 @@ const arrangements: Partial<Record<PhaseId, (scene: Scene) => Promise<void>>> = 
   },
 };
 
-type Make = Pick<Cell, "hooks" | "heal" | "then" | "expect">;
+type Make = Pick<Cell, "hooks" | "heal" | "then" | "expect" | "lives">;
 
 function cell(row: PhaseId, fault: string, make: Make): Cell {
   const arrange = arrangements[row];
@@ -94,6 +94,7 @@ const cut = (row: PhaseId): readonly Cell[] => [
   ...(["a", "b"] as const).map((site) =>
     cell(row, `runner-${site}-cut`, {
       expect: ["X", "R", "H", "C"],
+      lives: true,
       hooks: beforeRow(row, ({ lane }) => {
         lane.lab.sites[site].cut();
         return undefined;

@@ -212,3 +212,9 @@ test("two records of one epoch that differ stop everything, also with two writer
   const world = change(rest, "b", { record: rival, role: "primary" });
   expect(codes(world, toA)).toEqual(["records-differ", "two-writers"]);
 });
+
+test("beside two writers nothing else is advised", () => {
+  const world = change(rest, "b", { role: "primary", signal: false, upstream: false });
+  expect(codes(world, toB)).toEqual(["two-writers"]);
+  expect(codes(world, toA)).toEqual(["two-writers"]);
+});
