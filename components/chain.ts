@@ -5,7 +5,7 @@ import { parseFacts } from "../plan/observed";
 import { hasTodo, type Plan } from "../plan/plan";
 import { commandOf } from "../plan/render/command";
 import type { Scripts } from "../plan/scripts";
-import type { Act, Step } from "../plan/step";
+import type { RecordAct, Step } from "../plan/step";
 import type { Dns } from "./dns/dns";
 
 /** What the chain of steps is made from. */
@@ -18,6 +18,8 @@ export interface ChainArgs {
   /** Signs the witness's content. */
   readonly sign: (content: string) => string;
   readonly password: pulumi.Input<string>;
+  /** What this stack's claim of the epoch is known by. */
+  readonly claimId: pulumi.Output<string>;
   /** Resources that must exist before the first step. */
   readonly after: readonly pulumi.Resource[];
   readonly protect: boolean;
@@ -40,7 +42,7 @@ export function chain(
     const options = { parent, dependsOn: [...previous] };
     const resource =
       step.act.kind === "record"
-        ? recordStep(`${name}-${step.id}`, step, step.act, args, options)
+        ? recordStep(`${name}-${step.id}`, step, step.act, args, previous, parent)
         : runStep(`${name}-${step.id}`, step, args, made, options);
     made.set(step.id, resource);
     previous = [resource];
@@ -101,19 +103,62 @@ function factsFor(step: Step, made: ReadonlyMap<string, pulumi.Resource>): pulum
 function recordStep(
   name: string,
   step: Step,
-  act: Extract<Act, { kind: "record" }>,
+  act: RecordAct,
   args: ChainArgs,
-  options: pulumi.CustomResourceOptions,
+  previous: readonly pulumi.Resource[],
+  parent: pulumi.Resource,
 ): pulumi.CustomResource {
-  const content = act.type === "TXT" ? args.sign(act.content) : act.content;
+  const said = act.type === "TXT" ? args.sign(act.content) : act.content;
+  const { dependsOn, content } = gate(step, act, said, args, previous);
   return args.dns.record(
     name,
     { zone: act.zone, name: act.name, type: act.type, content },
     {
-      ...options,
+      parent,
+      dependsOn,
       protect: args.protect,
       // What is not to be written now keeps what the state says: a new key or a pending API changes no record by itself.
-      ...(step.state === "todo" ? {} : { ignoreChanges: ["content"] }),
+      ...(step.state === "todo" || mended(step) ? {} : { ignoreChanges: ["content"] }),
     },
   );
+}
+
+/** At rest a pivot that points elsewhere: the state says what it should be, so that only a refresh changes it back. */
+function mended(step: Step): boolean {
+  return step.phase === "announce" && step.state === "done" && step.note !== undefined;
+}
+
+/** What must hold in the moment before a record is written. A preview looks at nothing and shows the record as it will be. */
+function gate(
+  step: Step,
+  act: RecordAct,
+  said: string,
+  { plan, dns, claimId }: ChainArgs,
+  previous: readonly pulumi.Resource[],
+): { readonly dependsOn: pulumi.Input<pulumi.Resource[]>; readonly content: pulumi.Input<string> } {
+  const free = { dependsOn: [...previous], content: said };
+  if (step.state !== "todo" || pulumi.runtime.isDryRun()) return free;
+  if (act.claim !== undefined) {
+    const claimed = answered(previous).then(async () => dns.claim(plan, await settled(claimId)));
+    return { dependsOn: claimed.then(() => [...previous]), content: said };
+  }
+  if (step.phase !== "announce") return free;
+  const verdict = answered(previous).then(() => dns.reread(plan, act));
+  return {
+    dependsOn: verdict.then(() => [...previous]),
+    // The one promise that rejects is dependsOn.
+    content: verdict.then(
+      (one) => (one === "write" ? said : act.live),
+      () => said,
+    ),
+  };
+}
+
+/** Resolves when the engine has answered for all of them; if one fails, the engine ends the program instead. */
+function answered(resources: readonly pulumi.Resource[]): Promise<unknown> {
+  return settled(pulumi.all(resources.map((resource) => resource.urn)));
+}
+
+function settled<T>(output: pulumi.Output<T>): Promise<T> {
+  return new Promise((resolve) => output.apply((value) => resolve(value)));
 }

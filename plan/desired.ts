@@ -24,6 +24,7 @@ const hostname = z
     /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/,
     "must be a lower-case DNS name without a trailing dot",
   );
+const server = line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT");
 const seconds = z.number().positive().max(86_400);
 const port = z.number().int().min(1).max(65_535);
 
@@ -99,7 +100,9 @@ export const desiredSchema = z.strictObject({
     aliasTtl: steadyTtl,
     siteTtl: steadyTtl,
     proxied: z.boolean().default(false),
-    servers: z.array(line.regex(/^[0-9a-fA-F.:]+(#[0-9]+)?$/, "must be ADDRESS or ADDRESS#PORT")),
+    servers: z.array(server),
+    resolvers: z.array(server).default([]),
+    watchSeconds: z.number().min(0).max(3600).optional(),
   }),
   guard: z
     .strictObject({
@@ -154,6 +157,10 @@ export function pivotName(zone: string): string {
 export function siteName(site: SiteId, zone: string): string {
   return `site-${site}.${zone}`;
 }
+/** Claims on epochs lie below this name; every one is an alias of the runner that made it. */
+export function claimName(epoch: number, zone: string): string {
+  return `e${epoch}._standby.${zone}`;
+}
 export function witnessName(wish: Desired): string {
   return `_standby-${wish.name}.${firstZone(wish)}`;
 }
@@ -161,6 +168,13 @@ export function firstZone(wish: Desired): string {
   const zone = wish.dns.zones[0];
   if (zone === undefined) throw new Error("dns.zones: at least one zone");
   return zone.zone;
+}
+
+/** Names that are looked up to see where clients are led: some of each zone, or its pivot where a proxy answers for them. */
+export function askedNames({ dns }: Desired): readonly string[] {
+  return dns.zones.flatMap(({ zone, hostnames }) =>
+    dns.proxied ? [pivotName(zone)] : hostnames.slice(0, 20),
+  );
 }
 
 /** One thing that is wrong with the input, ready to print. */

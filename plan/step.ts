@@ -55,6 +55,8 @@ export type Act =
       readonly content: string;
       /** What the servers answer now. */
       readonly live: string;
+      /** Name of the claim that must be won before it is written: only where the step opens its epoch. */
+      readonly claim?: string;
     };
 
 export interface Step {
@@ -76,6 +78,8 @@ export interface Step {
   /** What takes it back, in words. */
   readonly undo: string;
 }
+
+export type RecordAct = Extract<Act, { readonly kind: "record" }>;
 
 /** Something that stops a plan before anything is touched. */
 export interface Refusal {

@@ -6,11 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CALL_MS, rowOf, TTL, type DnsRow, type Flip } from "./tools";
 
-/** octoDNS and its Cloudflare provider from PyPI, unchanged but for its sleeps, which move the emulator's clock instead. */
+/**
+ * octoDNS and its Cloudflare provider from PyPI, unchanged but for its sleeps, which move the emulator's clock instead, and
+ * for one loop: for each change it looks through all records of the zone, hours of a processor at 10,000 names. It is given
+ * those of the changed name alone; calls and waits, which are what is measured, stay the same.
+ */
 
 const PACKAGES = ["octodns==1.13.0", "octodns-cloudflare==1.0.0"];
 const INSTALL_MS = 120_000;
-const SYNC_MS = 600_000;
+const SYNC_MS = 1_200_000;
 let installed: string | undefined;
 
 export async function octodnsRow(flip: Flip): Promise<DnsRow | { readonly why: string }> {
@@ -86,6 +90,14 @@ function write(folder: string, { lab, zone, names }: Flip, port: number): void {
       `    tick(${CALL_MS})`,
       "    return answer",
       "requests.Session.request = request",
+      "from octodns_cloudflare import CloudflareProvider",
+      "whole = CloudflareProvider._apply_Update",
+      "def apply_update(self, change):",
+      "    records, name = self.zone_records, change.new.fqdn[:-1]",
+      "    self.zone_records = lambda zone: [one for one in records(zone) if one.get('name') == name]",
+      "    try: return whole(self, change)",
+      "    finally: del self.zone_records",
+      "CloudflareProvider._apply_Update = apply_update",
       "from octodns.cmds.sync import main",
       `sys.argv = ['octodns-sync', '--config-file', '${join(folder, "config.yaml")}', '--doit', '--force']`,
       "main()",

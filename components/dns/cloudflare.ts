@@ -5,9 +5,11 @@ import { pivotName, type Desired } from "../../plan/desired";
 import { declaredRecords, dnsShape, recordSettings } from "../../plan/dns/records";
 import type { DnsSurvey } from "../../plan/dns/intent";
 import { findingsOf } from "../../plan/dns/zone";
-import { CLOUDFLARE_API, listZone, type ApiAccess } from "../../sites/cloudflareApi";
+import { listZone } from "../../sites/cloudflareApi";
 import { plain } from "../given";
+import { apiAccess } from "./access";
 import type { Dns, RecordWish, Survey } from "./dns";
+import { claim, hold, reread } from "./watch";
 
 /** Where an application's names live at Cloudflare. */
 export interface CloudflareArgs {
@@ -27,6 +29,13 @@ export interface CloudflareArgs {
   proxied?: boolean;
   /** The zone's authoritative servers as ADDRESS or ADDRESS#PORT, so that no resolver is needed on the day. @default the zone's NS */
   servers?: readonly string[];
+  /** Public resolvers to ask as well after an update, as ADDRESS or ADDRESS#PORT. @default none */
+  resolvers?: readonly string[];
+  /**
+   * Seconds for which an update that wrote a pivot stays to see whether a late write of another runner follows. Everything
+   * is done by then; ending it early loses that look alone. @default ttl
+   */
+  watchSeconds?: number;
   /** Explicit provider. @default the one that `cloudflare:apiToken` or CLOUDFLARE_API_TOKEN configures */
   provider?: Provider;
 }
@@ -60,6 +69,9 @@ export function cloudflare(args: CloudflareArgs, wish: Desired): Dns {
         ...(args.provider === undefined ? {} : { provider: args.provider }),
       }),
     survey: () => survey(args, wish),
+    claim: (plan, id) => claim(args, wish, plan, id),
+    reread: (plan, act) => reread(args, plan, act),
+    hold: (plan, when) => hold(args, plan, when),
   };
 }
 
@@ -70,7 +82,7 @@ function recordArgs(record: RecordWish, zoneId: pulumi.Input<string>, wish: Desi
     zoneId,
     name: record.name,
     type: record.type,
-    content: record.type === "TXT" ? `"${record.content}"` : record.content,
+    content: record.type === "TXT" ? pulumi.interpolate`"${record.content}"` : record.content,
     ...recordSettings(dnsShape(wish), record.name, record.zone),
   };
 }
@@ -114,12 +126,4 @@ function surveyOf(
     findings: findingsOf(declaredRecords(dnsShape(wish)), listed),
     pivotIds: Object.fromEntries(pivots),
   };
-}
-
-/** The API as the provider's own configuration names it; nothing where no token can be read. */
-export function apiAccess(): ApiAccess | undefined {
-  const config = new pulumi.Config("cloudflare");
-  const token = config.get("apiToken") ?? process.env.CLOUDFLARE_API_TOKEN;
-  const base = config.get("baseUrl") ?? process.env.CLOUDFLARE_BASE_URL ?? CLOUDFLARE_API;
-  return token === undefined ? undefined : { base, token };
 }

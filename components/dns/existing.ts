@@ -1,6 +1,7 @@
 import { listZone } from "../../sites/cloudflareApi";
 import { plain } from "../given";
-import { apiAccess, type CloudflareArgs } from "./cloudflare";
+import { apiAccess } from "./access";
+import type { CloudflareArgs } from "./cloudflare";
 
 /** Records that the zones hold already: `NAME TYPE` -> id as the option `import` takes it. */
 export type Existing = ReadonlyMap<string, string>;

@@ -1,4 +1,4 @@
-import { firstZone, witnessName } from "../desired";
+import { claimName, firstZone, witnessName } from "../desired";
 import { factsOf, writable } from "../newest";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
@@ -230,6 +230,8 @@ function witnessRecord(context: Context): Draft {
         type: "TXT",
         content: witnessText(context),
         live: liveWitness(seen),
+        // Whoever takes up an epoch shares its target with the run that opened it; there the run ids decide.
+        ...(decision.fresh ? { claim: claimName(decision.epoch, firstZone(wish)) } : {}),
       },
       check: [],
     },

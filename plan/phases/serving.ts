@@ -1,4 +1,4 @@
-import { pivotName, siteName } from "../desired";
+import { askedNames, pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
 import type { Part } from "../step";
 import { factsOf } from "../newest";
@@ -130,9 +130,7 @@ export const outside: Phase = {
                 "site/outside",
                 {
                   servers: wish.dns.servers.join(" "),
-                  hostnames: wish.dns.zones
-                    .flatMap((zone) => zone.hostnames.slice(0, 20))
-                    .join(" "),
+                  hostnames: askedNames(wish).join(" "),
                   address: wish.sites[to].addresses.v4,
                 },
                 { optional: site === from, seen: { value: pivots } },

@@ -37,6 +37,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
     ...(context.decision.transition === "none"
       ? drift(context).map((one) => `${one.what}; ${one.hint}`)
       : []),
+    ...lateWrites(context),
     ...zoneWarnings(context),
     ...handedOver(context),
     ...spent(context),
@@ -150,6 +151,18 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
 /** Its host answers and its data is there: what it holds can be fetched. */
 function drainable(left: SiteObserved): boolean {
   return left.reach === "up" && left.role !== "absent";
+}
+
+/** At rest a pivot that leads to the other site: a late write of another runner, or a hand's. Only a refresh changes it. */
+function lateWrites({ wish, seen, decision, here }: Context): readonly string[] {
+  if (decision.transition !== "none" || here.reach !== "up" || here.role !== "primary") return [];
+  return wish.dns.zones.flatMap(({ zone }, index) => {
+    const pivot = seen.dns.pivots[index];
+    if (pivot?.status !== "site" || pivot.site === decision.to) return [];
+    return [
+      `late write: ${pivotName(zone)} points to site ${pivot.site}, but epoch ${decision.epoch} made site ${decision.to} the primary, and it is; another runner that was paused wrote it, or a hand; make sure that no other update of this pair runs, then pulumi up --refresh puts it back`,
+    ];
+  });
 }
 
 /** Live answers that nobody planned. */

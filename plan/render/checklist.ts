@@ -1,5 +1,5 @@
 import type { Plan } from "../plan";
-import type { Step } from "../step";
+import type { RecordAct, Step } from "../step";
 import { unreachable, type StepState } from "../terms";
 
 /** The plan as a Markdown checklist; each line of work has the command a person would paste. */
@@ -56,8 +56,12 @@ function line(step: Step, number: number): string {
 function command(step: Step, number: number): string {
   if (step.state !== "todo") return "";
   return step.act.kind === "record"
-    ? `: \`${step.act.name} ${step.act.type} ${step.act.live}\` becomes \`${step.act.content}\``
+    ? `: ${claimed(step.act)}\`${step.act.name} ${step.act.type} ${step.act.live}\` becomes \`${step.act.content}\``
     : `: \`sh runbook/${runbookFile(step, number)}\``;
+}
+
+function claimed({ claim }: RecordAct): string {
+  return claim === undefined ? "" : `once \`${claim} CNAME\` is claimed, `;
 }
 
 /** File name of a step in the runbook folder. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # outside: asks the authoritative servers, as a client of this site would, where the public names lead. Reads only.
 # Input: servers, hostnames (space separated), address (where they must lead), value=yes (must hold) | pending (report only).
-# Facts: names (names that lead there at every server), of (names asked for).
+# Facts: names_SITE (names that lead there at every server), of_SITE (names asked for).
 # shellcheck disable=SC2154 # lib.sh sets them
 
 main() {
@@ -25,8 +25,8 @@ LINES
     if [ "$value" = pending ] || ! in_time; then break; fi
     sleep 0.2
   done
-  fact names "$names"
-  fact of "$of"
+  fact "names_$site" "$names"
+  fact "of_$site" "$of"
   if [ "$names" -lt "$of" ] && [ "$value" != pending ]; then
     later "$names of $of names lead to $address at every server; not yet:$wrong" "run pulumi up again; DNS may need a moment more"
   fi

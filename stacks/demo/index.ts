@@ -61,6 +61,8 @@ const pair = new StandbyPair("shop", {
     cloudflare: {
       zones: [{ zone: lab.zone, zoneId: lab.zoneId, hostnames: lab.hostnames }],
       servers: lab.servers,
+      // Nobody waits for resolvers in a demo.
+      watchSeconds: config.getNumber("watchSeconds") ?? 0,
     },
   },
   guard: { bound: 8, after: 3, poll: 1 },

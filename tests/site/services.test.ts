@@ -232,12 +232,12 @@ describe("outside", () => {
   test("follows a name to the address", async () => {
     expect(await look("yes")("www.shop.test")).toMatchObject({
       code: 0,
-      facts: { names: "1", of: "1" },
+      facts: { names_a: "1", of_a: "1" },
     });
   });
   test("names the one that does not lead there", async () => {
     const { code, facts, stderr } = await look("yes")("www.shop.test api.shop.test");
-    expect({ code, facts }).toEqual({ code: 75, facts: { names: "1", of: "2" } });
+    expect({ code, facts }).toEqual({ code: 75, facts: { names_a: "1", of_a: "2" } });
     expect(stderr).toContain("not yet: api.shop.test");
   });
   test("only reports while DNS is pending", async () => {
