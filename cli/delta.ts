@@ -8,8 +8,8 @@ import { runWithSites, sitesOf, verbText, type SiteAccess } from "./siteAccess";
 /** `standby delta`: look at the writes that only a returned site holds, and apply them at the one that serves. */
 
 export interface DeltaOptions {
-  /** Output of `pulumi preview --json`, a file; standard input by default. */
-  readonly preview: string;
+  /** Output of `pulumi stack export`, a file; standard input by default. */
+  readonly state: string;
   readonly pair?: string;
 }
 
@@ -29,12 +29,12 @@ export function deltaCommand(program: Command): void {
   const delta = program
     .command("delta")
     .description("the acknowledged writes that only a returned site holds");
-  const preview = ["--preview <file>", "output of pulumi preview --json", "/dev/stdin"] as const;
+  const state = ["--state <file>", "output of pulumi stack export", "/dev/stdin"] as const;
   const pair = ["--pair <name>", "the pair, where the program has several"] as const;
   delta
     .command("show")
     .description("what was exported: the summary, what must be done by hand, the first rows")
-    .option(...preview)
+    .option(...state)
     .option(...pair)
     .action(async (given: DeltaOptions) => {
       process.exitCode = await showDelta(given, say);
@@ -42,7 +42,7 @@ export function deltaCommand(program: Command): void {
   delta
     .command("apply")
     .description("a dry run; with --yes one transaction at the site that serves")
-    .option(...preview)
+    .option(...state)
     .option(...pair)
     .option("--yes", "commit")
     .option("--on-conflict <policy>", "skip, old or new: whose value stands", "skip")
@@ -113,7 +113,7 @@ function carry(holder: SiteAccess, target: SiteAccess, folder: string): string {
 }
 
 async function findDelta(options: DeltaOptions, say: Say): Promise<Found | undefined> {
-  const sites = sitesOf(readFileSync(options.preview, "utf8"), options.pair);
+  const sites = sitesOf(readFileSync(options.state, "utf8"), options.pair);
   const scripts = loadScripts();
   const asked = await Promise.all(
     SITE_IDS.map(async (id) => {

@@ -49,7 +49,7 @@ function handedOver(context: Context): readonly string[] {
   const epoch = left.reach === "up" ? left.delta?.[0] : undefined;
   if (epoch === undefined || Number(epoch) !== decision.epoch) return [];
   return [
-    `the writes that only site ${from} held are exported to ${wish.sites[from].stateDirectory}/delta/${epoch}; look at them and apply them: pulumi preview --json | standby delta show`,
+    `the writes that only site ${from} held are exported to ${wish.sites[from].stateDirectory}/delta/${epoch}; look at them and apply them: pulumi stack export | standby delta show`,
   ];
 }
 
