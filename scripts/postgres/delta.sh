@@ -3,7 +3,7 @@
 # The site is in recovery, follows nobody and is only read. The result lies in STATE/delta/EPOCH, outside the data:
 #   delta.sql (one transaction, to be applied at the peer), rows.N.copy (COPY text), rows.jsonl (for eyes), summary.
 # Marker STATE/delta.done: EPOCH FORK END SHA256, written last. Danger: without it nothing may replace this site's data.
-# The file is deltaScan.sh + deltaRows.sh + deltaSql.sh + this one.
+# The file is returned.sh + deltaScan.sh + deltaRows.sh + deltaSql.sh + this one.
 
 main() {
   read_input
@@ -109,8 +109,12 @@ name_of() { echo "select $1::regclass" | sql; }
 note_sequence() {
   sequence=$(echo "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1" | sql)
   here=$(echo "select last_value from $sequence" | sql)
+  step=$(echo "select seqincrement from pg_sequence where seqrelid = $1" | sql)
   there=$(echo "select last_value from $sequence" | peer_rows) || there='not there'
-  note "sequence $sequence: at $here here, at $there at site $peer; set it beyond both before new rows are written"
+  todo='; set it beyond both before new rows are written'
+  # After an accepted loss it has leapt.
+  case $there in *[!0-9-]*) ;; *) if [ "$there" -ge "$here" ] && [ "$step" -gt 0 ]; then todo=', which is beyond it'; fi ;; esac
+  note "sequence $sequence: at $here here, at $there at site $peer$todo"
 }
 
 write_summary() {

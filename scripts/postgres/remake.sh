@@ -70,7 +70,7 @@ SQL
 # person gives them up for this very epoch.
 may_overwrite() {
   recall delta.done
-  case $recalled in *" ${fork:--} $(lsn_of "$own_end") "*) return 0 ;; *) ;; esac
+  case $recalled in *" ${fork_text:--} $(lsn_of "$own_end") "*) return 0 ;; *) ;; esac
   if [ -n "$epoch" ] && [ "$discard_delta" = "$epoch" ]; then
     say "the writes that only this site holds are given up: discardDelta names epoch $epoch"
     return 0
