@@ -75,6 +75,7 @@ const siteFactsSchema = z
     peer_guard: text,
     obeyed: count,
     delta: text,
+    applied: text,
     rejoin: text,
     data_size: count,
     quarantine: flag,
@@ -126,6 +127,8 @@ const siteFactsSchema = z
     obeyed: facts.obeyed ?? 0,
     // "EPOCH FORK END SHA256" of the last export.
     delta: facts.delta?.split("_"),
+    /** Hash of the export that was last applied here. */
+    applied: facts.applied,
     /** A rewind or a new copy that is under way: `rewind`, `reseed` or `ready`, and more. */
     rejoin: facts.rejoin,
     /** Bytes of all databases; only a primary that nobody follows says it. */

@@ -8,14 +8,17 @@
 main() {
   read_input
   if [ "$value" = status ]; then
+    # Where a delta is to be applied: at whichever site serves by now.
+    primary=no
+    if postmaster && [ "$(echo 'select pg_is_in_recovery()' | sql)" = f ]; then primary=yes; fi
+    fact primary "$primary"
     report_marker
     return 0
   fi
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
-  recall record
-  delta_epoch=${recalled#epoch=}
-  delta_epoch=${delta_epoch%% *}
+  # Its name: the plan's epoch, which before the witness is not announced to any site.
+  delta_epoch=${delta_epoch:-${epoch:-0}}
   if [ ! -e "$data/PG_VERSION" ]; then
     fact delta none
     return 0
@@ -27,7 +30,7 @@ main() {
   fi
   recall delta.done
   case $recalled in
-  "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") "*) ;;
+  *" $fork_text $(lsn_of "$own_end") "*) ;;
   *) export_delta ;;
   esac
   report_marker
@@ -125,7 +128,7 @@ SPAN
   sha256=$(sha256sum "$work/delta.sql")
   sha256=${sha256%% *}
   {
-    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "${delta_epoch:-0}" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
+    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "$delta_epoch" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
     printf 'transactions=%s\nfirst_commit=%s\nlast_commit=%s\n' "$transactions" "$since" "$latest"
     printf 'tables=%s\nrows=%s\n' "$(cut --delimiter='|' --fields=1 "$work/counts" | sort --unique | wc --lines)" "$(of '' '')"
     printf 'inserts=%s\nupdates=%s\nkey_changes=%s\ndeletes=%s\n' "$(of insert '')" "$(of update '')" "$(of key '')" "$(of delete '')"
@@ -144,11 +147,11 @@ put_away() {
   (cd "$work" && rm -f map range start tables signature.* alike unlogged open)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
-  folder=$state/delta/${delta_epoch:-0}
+  folder=$state/delta/$delta_epoch
   if [ -e "$folder" ]; then mv "$folder" "$folder.$(date +%s)"; fi
   checkpoint delta-before-rename
   mv "$work" "$folder"
   sync "$state/delta"
   checkpoint delta-before-marker
-  store delta.done "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") $sha256"
+  store delta.done "$delta_epoch $fork_text $(lsn_of "$own_end") $sha256"
 }

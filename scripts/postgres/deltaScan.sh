@@ -12,7 +12,7 @@ find_divergence() {
     leave_quarantine
     return 0
   fi
-  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand, no common point is known; or give up what is here: pulumi config set discardDelta $epoch && pulumi up"; fi
+  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand, no common point is known; or give up what is here: pulumi config set discardDelta $delta_epoch && pulumi up"; fi
   diverged=yes
   case $running in
   yes) follow_nobody ;;

@@ -10,6 +10,7 @@ main() {
   read_input
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
+  delta_epoch=${delta_epoch:-$epoch}
   if [ ! -e "$data/PG_VERSION" ] && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
   ask_peer "$(slot_sql)"
   way=''
@@ -63,7 +64,7 @@ decide() {
       if may_rewind; then way=rewind; else say "no rewind: $reason"; fi
       return 0
     fi
-    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork_text:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $epoch && pulumi up"
+    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork_text:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $delta_epoch && pulumi up"
   fi
   if [ "$slot" = lost ] || ! peer_has_wal; then
     say "site $peer no longer keeps the WAL that this site needs"

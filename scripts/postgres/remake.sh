@@ -71,8 +71,8 @@ SQL
 may_overwrite() {
   recall delta.done
   case $recalled in *" ${fork_text:--} $(lsn_of "$own_end") "*) return 0 ;; *) ;; esac
-  if [ -n "$epoch" ] && [ "$discard_delta" = "$epoch" ]; then
-    say "the writes that only this site holds are given up: discardDelta names epoch $epoch"
+  if [ -n "$delta_epoch" ] && [ "$discard_delta" = "$delta_epoch" ]; then
+    say "the writes that only this site holds are given up: discardDelta names epoch $delta_epoch"
     return 0
   fi
   return 1

@@ -95,13 +95,12 @@ ANSWER
 }
 
 # Whether this site went past the point where the peer left its timeline. Sets that point: `fork` as a number, `fork_text`,
-# which is empty where the peer's history knows none. What streams on the peer's timeline is not past it.
+# which is empty where the peer's history knows none. What streams on the peer's timeline is not past it, although its
+# control file may name the timeline before until its next restart point.
 is_beyond() {
+  if [ "$streams" = t ]; then return 1; fi
   fork_text=''
-  if [ "$own_tli" = "$peer_tli" ]; then
-    if [ "$streams" = t ]; then return 1; fi
-    fork_text=$peer_lsn
-  fi
+  if [ "$own_tli" = "$peer_tli" ]; then fork_text=$peer_lsn; fi
   while read -r line_tli line_lsn; do
     if [ "$line_tli" = "$own_tli" ]; then fork_text=$line_lsn; fi
   done <<HISTORY
