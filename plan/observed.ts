@@ -129,7 +129,7 @@ const siteFactsSchema = z
     delta: facts.delta?.split("_"),
     /** Hash of the export that was last applied here. */
     applied: facts.applied,
-    /** A rewind or a new copy that is under way: `rewind`, `reseed` or `ready`, and more. */
+    /** What is under way with the data folder: `rewind`, `reseed`, `ready` or `recover`, and more. */
     rejoin: facts.rejoin,
     /** Bytes of all databases; only a primary that nobody follows says it. */
     dataSize: facts.data_size,

@@ -29,7 +29,10 @@ function expected(returned: SiteObserved, primary: SiteFacts | undefined): Outlo
   if (returned.reach !== "up") return { way: "follow" };
   const copy = sized(primary?.dataSize);
   if (returned.rejoin !== undefined) {
-    return returned.rejoin.startsWith("ready") ? { way: "follow" } : { way: "reseed", ...copy };
+    // Complete but for its name, or put aside to be recovered: nothing has been overwritten.
+    return /^(ready|recover)/.test(returned.rejoin)
+      ? { way: "follow" }
+      : { way: "reseed", ...copy };
   }
   if (returned.role === "absent") return { way: "seed", ...copy };
   if (diverged(returned, primary) === undefined) return { way: "follow" };

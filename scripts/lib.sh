@@ -184,6 +184,7 @@ read_control() {
     'Database system identifier:'*) control_system=$control_value ;;
     'Database cluster state:'*) control_state=$control_value ;;
     'Latest checkpoint location:'*) control_lsn=$control_value ;;
+    "Latest checkpoint's REDO location:"*) control_redo=$control_value ;;
     "Latest checkpoint's TimeLineID:"*) control_tli=$control_value ;;
     'Minimum recovery ending location:'*) control_end=$control_value ;;
     "Min recovery ending loc's timeline:"*) control_end_tli=$control_value ;;

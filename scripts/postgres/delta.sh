@@ -19,6 +19,7 @@ main() {
   if [ -n "$epoch" ]; then adopt; fi
   # Its name: the plan's epoch, which before the witness is not announced to any site.
   delta_epoch=${delta_epoch:-${epoch:-0}}
+  after_alone
   if [ ! -e "$data/PG_VERSION" ]; then
     fact delta none
     return 0

@@ -11,6 +11,7 @@ main() {
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
   delta_epoch=${delta_epoch:-$epoch}
+  after_alone
   if [ ! -e "$data/PG_VERSION" ] && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
   ask_peer "$(slot_sql)"
   way=''

@@ -41,23 +41,35 @@ ANSWER
 
 # Sets `own_end` on `own_tli`, and `running`: no (stopped cleanly, it says so by itself), yes, or quarantine.
 find_end() {
-  streams=f follows=f
+  streams=f follows=f own_end=''
   read_control || fault "cannot read the control file of $data" "look at the disk"
   if [ "$control_system" != "$peer_system" ]; then refuse "this is system $control_system, site $peer is system $peer_system" "the two sites hold different databases: check dataDirectory of both"; fi
   running=yes
-  if ! postmaster; then
-    running=no
+  if ! postmaster; then running=no; fi
+  case $running$pid_status in yesready* | yesstandby*) ;; *) if never_readable; then end_unread; fi ;; esac
+  if [ "$running" = no ]; then
     place_signal
     checkpoint signal-placed
     if [ "$control_state" = 'shut down' ]; then
       number_of "$control_lsn"
       record_end "$number" "$control_tli"
       own_end=$end
-      return 0
     fi
+    if [ -n "$own_end" ]; then return 0; fi
     quarantine
   fi
   ask_self
+}
+
+# A server that no start as a standby makes readable. Where it has diverged it is recovered by itself; else what it follows
+# sends what is missing, and its end is read from the WAL.
+end_unread() {
+  find_wal_end
+  if is_beyond; then
+    recover_alone
+    own_end=''
+  elif [ "$running" = yes ] && ! stop_postgres INT "$stop_bound"; then fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
+  running=no
 }
 
 quarantine() {
