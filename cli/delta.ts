@@ -1,15 +1,15 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { parseFacts } from "../plan/observed";
-import { EXIT, otherSite, SITE_IDS, type SiteId } from "../plan/terms";
+import { EXIT, SITE_IDS, type SiteId } from "../plan/terms";
 import { loadScripts } from "../sites/scripts";
 import { runWithSites, sitesOf, verbText, type SiteAccess } from "./siteAccess";
 
 /** `standby delta`: look at the writes that only a returned site holds, and apply them at the one that serves. */
 
 export interface DeltaOptions {
-  /** Output of `pulumi preview --json`, a file; standard input by default. */
-  readonly preview: string;
+  /** Output of `pulumi stack export`, a file; standard input by default. */
+  readonly state: string;
   readonly pair?: string;
 }
 
@@ -29,12 +29,12 @@ export function deltaCommand(program: Command): void {
   const delta = program
     .command("delta")
     .description("the acknowledged writes that only a returned site holds");
-  const preview = ["--preview <file>", "output of pulumi preview --json", "/dev/stdin"] as const;
+  const state = ["--state <file>", "output of pulumi stack export", "/dev/stdin"] as const;
   const pair = ["--pair <name>", "the pair, where the program has several"] as const;
   delta
     .command("show")
     .description("what was exported: the summary, what must be done by hand, the first rows")
-    .option(...preview)
+    .option(...state)
     .option(...pair)
     .action(async (given: DeltaOptions) => {
       process.exitCode = await showDelta(given, say);
@@ -42,7 +42,7 @@ export function deltaCommand(program: Command): void {
   delta
     .command("apply")
     .description("a dry run; with --yes one transaction at the site that serves")
-    .option(...preview)
+    .option(...state)
     .option(...pair)
     .option("--yes", "commit")
     .option("--on-conflict <policy>", "skip, old or new: whose value stands", "skip")
@@ -53,6 +53,8 @@ export function deltaCommand(program: Command): void {
 
 interface Found {
   readonly sites: Sites;
+  /** The site that serves, whichever holds the delta. */
+  readonly target: SiteAccess | undefined;
   readonly holder: SiteAccess;
   readonly facts: Readonly<Record<string, string>>;
 }
@@ -71,7 +73,7 @@ export async function showDelta(options: DeltaOptions, say: Say): Promise<number
   return code === 0 ? 0 : EXIT.later;
 }
 
-/** Applies it at the other site. Resolves to the exit code of the verb there. */
+/** Applies it at the site that serves. Resolves to the exit code of the verb there. */
 export async function applyDelta(options: ApplyOptions, say: Say): Promise<number> {
   const { onConflict, yes } = options;
   if (!["skip", "old", "new"].includes(onConflict)) {
@@ -80,8 +82,12 @@ export async function applyDelta(options: ApplyOptions, say: Say): Promise<numbe
   }
   const found = await findDelta(options, say);
   if (found === undefined) return EXIT.later;
-  const { sites, holder, facts } = found;
-  const target = sites[otherSite(holder.site)];
+  const { sites, holder, facts, target } = found;
+  if (target === undefined) {
+    say("no site says that it is the primary");
+    say("HINT: pulumi up first; a delta is applied at the site that serves.");
+    return EXIT.later;
+  }
   const text = [
     "set -eu",
     carry(holder, target, facts["delta_folder"] ?? ""),
@@ -113,7 +119,7 @@ function carry(holder: SiteAccess, target: SiteAccess, folder: string): string {
 }
 
 async function findDelta(options: DeltaOptions, say: Say): Promise<Found | undefined> {
-  const sites = sitesOf(readFileSync(options.preview, "utf8"), options.pair);
+  const sites = sitesOf(readFileSync(options.state, "utf8"), options.pair);
   const scripts = loadScripts();
   const asked = await Promise.all(
     SITE_IDS.map(async (id) => {
@@ -132,5 +138,6 @@ async function findDelta(options: DeltaOptions, say: Say): Promise<Found | undef
     say("HINT: pulumi up exports one when a returned site has diverged.");
     return undefined;
   }
-  return { sites, ...newest };
+  const target = asked.find(({ facts }) => facts["primary"] === "yes")?.holder;
+  return { sites, target, ...newest };
 }

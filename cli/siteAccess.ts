@@ -4,7 +4,7 @@ import { scriptText, type Scripts } from "../plan/scripts";
 import { SITE_IDS, type SiteId } from "../plan/terms";
 
 /**
- * Reaching the sites of a pair from a saved preview: each step's own text says how its site is entered and what the site
+ * Reaching the sites of a pair from its stack's state: each step's own text says how its site is entered and what the site
  * was told about itself, so that no second description of the sites can drift from the one that runs.
  */
 export interface SiteAccess {
@@ -15,14 +15,16 @@ export interface SiteAccess {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const previewSchema = z.object({
-  steps: z.array(
-    z.object({
-      newState: z.object({ inputs: z.record(z.string(), z.unknown()).optional() }).optional(),
-      oldState: z.object({ inputs: z.record(z.string(), z.unknown()).optional() }).optional(),
-    }),
-  ),
-});
+const inputsSchema = z.object({ inputs: z.record(z.string(), z.unknown()).optional() });
+/** Of a state its resources, of a preview its steps. A preview names only what changes, so at rest only a state will do. */
+const stackSchema = z.union([
+  z.object({ deployment: z.object({ resources: z.array(inputsSchema).default([]) }) }),
+  z.object({
+    steps: z.array(
+      z.object({ newState: inputsSchema.optional(), oldState: inputsSchema.optional() }),
+    ),
+  }),
+]);
 
 // These belong to a transition, not to a site.
 const OF_A_STEP = new Set([
@@ -39,11 +41,18 @@ const OF_A_STEP = new Set([
   "value_lsn",
 ]);
 
-/** The two sites of the pair `pair` (the only one when it is undefined). Throws when the text is no such preview. */
-export function sitesOf(previewJson: string, pair?: string): Readonly<Record<SiteId, SiteAccess>> {
-  const { steps } = previewSchema.parse(JSON.parse(previewJson));
-  const texts = steps
-    .flatMap(({ newState, oldState }) => [newState?.inputs?.["stdin"], oldState?.inputs?.["stdin"]])
+/**
+ * The two sites of the pair `pair` (the only one when it is undefined), from the JSON of `pulumi stack export` or of a
+ * preview. Throws when the text is neither.
+ */
+export function sitesOf(json: string, pair?: string): Readonly<Record<SiteId, SiteAccess>> {
+  const stack = stackSchema.parse(JSON.parse(json));
+  const states =
+    "steps" in stack
+      ? stack.steps.flatMap(({ newState, oldState }) => [newState, oldState])
+      : stack.deployment.resources;
+  const texts = states
+    .map((state) => state?.inputs?.["stdin"])
     .filter((text) => typeof text === "string");
   const access = (site: SiteId) => accessOf(site, texts, pair);
   return { a: access("a"), b: access("b") };
@@ -67,8 +76,8 @@ function accessOf(site: SiteId, texts: readonly string[], pair: string | undefin
   const [found] = mine;
   if (found === undefined || names.length > 1) {
     throw new Error(
-      `site ${site}: ${names.length > 1 ? `the preview holds the pairs ${names.join(", ")}` : "the preview does not say how to reach it"}\n` +
-        `HINT: ${names.length > 1 ? "name one with --pair NAME" : "make a new one: pulumi preview --json >preview.json"}`,
+      `site ${site}: ${names.length > 1 ? `the state holds the pairs ${names.join(", ")}` : "the state does not say how to reach it"}\n` +
+        `HINT: ${names.length > 1 ? "name one with --pair NAME" : "make a new one: pulumi stack export >state.json"}`,
     );
   }
   return { site, ...found };

@@ -3,17 +3,30 @@ import { chownSync, copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { processesIn, signalProcess } from "./postgres/processes";
 import { clusterOwner } from "./postgres/programs";
+import type { Cluster } from "./postgres/cluster";
 import type { Outcome, Pair } from "./pair";
 
 /** From now on b receives nothing that a writes: a's walsender is frozen, with what it had sent replayed. */
-export async function cutOff(pair: Pair): Promise<void> {
-  const [row] = await pair.a.query<{ lsn: string }>("select pg_current_wal_lsn()::text as lsn");
-  await pair.b.query(
+export async function cutOff({ a, b }: { readonly a: Cluster; readonly b: Cluster }) {
+  const [row] = await a.query<{ lsn: string }>("select pg_current_wal_lsn()::text as lsn");
+  await b.query(
     `do $$ begin while pg_last_wal_replay_lsn() < '${row?.lsn ?? ""}' loop perform pg_sleep(0.01); end loop; end $$`,
   );
-  for (const pid of processesIn(pair.a.dataDirectory)) {
-    if (readFileSync(`/proc/${pid}/cmdline`, "utf8").includes("walsender"))
-      signalProcess(pid, "SIGSTOP");
+  freezeSenders(a);
+}
+
+/** What a server writes from now on stays with it; its connections stay open. */
+export function freezeSenders({ dataDirectory }: Cluster): void {
+  for (const pid of processesIn(dataDirectory)) {
+    if (titleOf(pid).includes("walsender")) signalProcess(pid, "SIGSTOP");
+  }
+}
+
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
   }
 }
 

@@ -77,6 +77,8 @@ export class Story {
     readonly samples: number;
     readonly overlappingAcks: number;
     readonly secondUpdateChanges: number;
+    readonly handedOver: { readonly onlyThere: number; readonly missing: number };
+    readonly total: { readonly acked: number; readonly missing: number };
   }): void {
     this.chapter("Summary");
     for (const one of report.transitions) {
@@ -87,12 +89,12 @@ export class Story {
     this.say(
       `two writers in ${report.twoWriterSamples} of ${report.samples} samples, ${report.overlappingAcks} overlapping acknowledgements, ${report.secondUpdateChanges} changes by second updates`,
     );
-    const gone = report.transitions.filter((one) => one.kind === "failover" && one.lost > 0);
-    for (const one of gone) {
-      this.say(
-        `${one.lost} acknowledged writes were only at site ${one.from} when it died; that was accepted for epoch ${one.epoch}, and its data is kept there.`,
-      );
-    }
+    this.say(
+      `${report.handedOver.onlyThere} writes that only the lost site had were handed over, ${report.handedOver.missing} of them are missing`,
+    );
+    this.say(
+      `${report.total.acked} writes acknowledged in the whole tour, ${report.total.missing} of them missing at the end`,
+    );
     this.say(
       `engine: ${report.engine}; whole tour ${((Date.now() - this.#beganAt) / 1000).toFixed(0)} s`,
     );

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { openEngine, type Engine, type EngineEvent, type RunResult } from "./engine/engine";
 import { Ledger, LEDGER_ROWS } from "./ledger/ledger";
 import { resolveAt } from "./ledger/names";
-import type { LedgerReport } from "./ledger/report";
+import { reportLedger, type LedgerReport, type LedgerRow } from "./ledger/report";
 import { WebClient, visit } from "./ledger/webClient";
 import { startLab, type Lab } from "./lab";
 import { Sampler } from "./sampler";
@@ -13,6 +13,7 @@ const WRITERS_A_ROUND = 100;
 
 /** The lab, an engine on stacks/demo, and the clients that watch: what demo, tests and bench share. */
 export class Tour {
+  readonly #ledgers: Ledger[] = [];
   #clients: { ledger: Ledger; web: WebClient; sampler: Sampler } | undefined;
   #firstWriter = 1;
 
@@ -58,6 +59,7 @@ export class Tour {
       ...options,
     });
     this.#firstWriter += WRITERS_A_ROUND;
+    this.#ledgers.push(ledger);
     const web = WebClient.start({ dns, name, port: lab.webPort });
     const servers = [lab.a, lab.b].map((site) => ({
       site: site.id,
@@ -90,11 +92,20 @@ export class Tour {
 
   /** What the ledger's notes say, held against the rows at a site. Stop the clients first. */
   async account(site: SiteId): Promise<LedgerReport> {
-    const rows = await this.lab.sites[site].cluster.query<{ writer: number; seq: number }>(
-      LEDGER_ROWS,
-    );
+    const rows = await this.#rows(site);
     const first = this.#firstWriter - WRITERS_A_ROUND;
     return this.clients.ledger.report(rows.filter((row) => row.writer >= first));
+  }
+
+  /** The same for all that was ever written in this tour. */
+  async accountAll(site: SiteId): Promise<LedgerReport> {
+    const operations = this.#ledgers.flatMap((ledger) => ledger.operations());
+    return reportLedger(operations, await this.#rows(site));
+  }
+
+  #rows(site: SiteId): Promise<readonly LedgerRow[]> {
+    const { cluster } = this.lab.sites[site];
+    return cluster.query<{ writer: number; seq: number }>(LEDGER_ROWS);
   }
 
   /** The site each hostname leads to, as the authoritative server answers now. */

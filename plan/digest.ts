@@ -7,7 +7,7 @@ import type { Decision } from "./transition";
 
 /**
  * The plan's name: EPOCH-HASH over the transition and the act text of every step it has, done or not, reachable or not.
- * So it stays the same when a run is killed and taken up again. Run id, facts and the way of the rejoin are left out.
+ * So it stays the same when a run is killed and taken up again. Run id, facts and the way in which a returned site becomes a standby are left out.
  */
 export function digestOf(
   decision: Decision,
@@ -20,7 +20,7 @@ export function digestOf(
   add(`${decision.transition} ${decision.epoch} ${decision.from} ${decision.to}`);
   for (const step of steps.filter((one) => one.state !== "skipped")) {
     add(step.id);
-    if (step.phase === "rejoin") continue;
+    if (step.phase === "join" || step.phase === "rejoin") continue;
     if (step.act.kind === "record") add(`${step.act.type} ${step.act.name} ${step.act.content}`);
     else add(commandOf(step, wish, scripts, "digest").stdin);
   }

@@ -75,6 +75,7 @@ const siteFactsSchema = z
     peer_guard: text,
     obeyed: count,
     delta: text,
+    applied: text,
     rejoin: text,
     data_size: count,
     quarantine: flag,
@@ -126,7 +127,9 @@ const siteFactsSchema = z
     obeyed: facts.obeyed ?? 0,
     // "EPOCH FORK END SHA256" of the last export.
     delta: facts.delta?.split("_"),
-    /** A rewind or a new copy that is under way: `rewind`, `reseed` or `ready`, and more. */
+    /** Hash of the export that was last applied here. */
+    applied: facts.applied,
+    /** What is under way with the data folder: `rewind`, `reseed`, `ready` or `recover`, and more. */
     rejoin: facts.rejoin,
     /** Bytes of all databases; only a primary that nobody follows says it. */
     dataSize: facts.data_size,

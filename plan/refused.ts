@@ -73,7 +73,9 @@ export function wishNamesEmptySite(seen: Observed, from: SiteId, to: SiteId): Re
 }
 
 export function emptySite(seen: Observed, from: SiteId, to: SiteId): readonly Refusal[] {
-  if (factsOf(seen.sites[to])?.role !== "absent") return [];
+  const here = factsOf(seen.sites[to]);
+  // A join that was killed has put the data folder aside; the next one takes it up.
+  if (here?.role !== "absent" || here.rejoin !== undefined) return [];
   return [
     {
       code: "empty-site",

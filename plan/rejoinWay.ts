@@ -9,6 +9,8 @@ export interface Outlook {
   readonly way: RejoinWay;
   readonly bytes?: number;
   readonly seconds?: number;
+  /** Bytes of a whole copy, should one turn out to be needed. */
+  readonly copyBytes?: number;
 }
 
 /** Bytes a second that the estimate takes for granted. The step's facts say what it really was. */
@@ -19,10 +21,18 @@ const COPY_RATE = 50_000_000;
  * becomes a reseed, and so does a standby whose WAL the primary no longer has.
  */
 export function rejoinOutlook(returned: SiteObserved, primary: SiteFacts | undefined): Outlook {
+  const size = primary?.dataSize;
+  return { ...expected(returned, primary), ...(size === undefined ? {} : { copyBytes: size }) };
+}
+
+function expected(returned: SiteObserved, primary: SiteFacts | undefined): Outlook {
   if (returned.reach !== "up") return { way: "follow" };
   const copy = sized(primary?.dataSize);
   if (returned.rejoin !== undefined) {
-    return returned.rejoin.startsWith("ready") ? { way: "follow" } : { way: "reseed", ...copy };
+    // Complete but for its name, or put aside to be recovered: nothing has been overwritten.
+    return /^(ready|recover)/.test(returned.rejoin)
+      ? { way: "follow" }
+      : { way: "reseed", ...copy };
   }
   if (returned.role === "absent") return { way: "seed", ...copy };
   if (diverged(returned, primary) === undefined) return { way: "follow" };
@@ -36,21 +46,21 @@ function sized(bytes: number | undefined): Partial<Outlook> {
   return bytes === undefined ? {} : { bytes, seconds: 2 + Math.ceil(bytes / COPY_RATE) };
 }
 
-/** The rejoin step's title: which way, how much, how long. */
-export function rejoinTitle({ way, bytes, seconds }: Outlook): string {
+/** The step's title: which way, how much, how long. */
+export function rejoinTitle({ way, bytes, seconds }: Outlook, who = "the other site"): string {
   const size =
     bytes === undefined || seconds === undefined
       ? ""
       : `: ${way === "rewind" ? "at least " : ""}${megabytes(bytes)} MB, about ${seconds} s`;
   switch (way) {
     case "follow":
-      return "make the other site the standby";
+      return `make ${who} the standby`;
     case "seed":
-      return `copy the database to the other site${size}`;
+      return `copy the database to ${who}${size}`;
     case "rewind":
-      return `rewind the other site's data to where its primary left it, then let it follow${size}`;
+      return `rewind the data of ${who} to where its primary left it, then let it follow${size}`;
     case "reseed":
-      return `copy the database to the other site anew${size}`;
+      return `copy the database to ${who} anew${size}`;
   }
 }
 

@@ -10,10 +10,21 @@ const END = "STANDBY_GUARD";
 
 /** The verb `postgres/delta`, in the order in which its files stand. */
 export const DELTA = [
+  "postgres/alone",
+  "postgres/returned",
   "postgres/deltaScan",
   "postgres/deltaRows",
   "postgres/deltaSql",
   "postgres/delta",
+] as const;
+
+/** The verb `postgres/rejoin`, likewise. */
+export const REJOIN = [
+  "postgres/copy",
+  "postgres/alone",
+  "postgres/remake",
+  "postgres/returned",
+  "postgres/rejoin",
 ] as const;
 
 /** The guard as it lies at a site, ready to run. */
@@ -29,8 +40,9 @@ export function guardHash(scripts: Scripts): string {
 
 /**
  * The same scripts, with those that need others put together: what asks the witness stands in front of `site/witness`
- * and `postgres/observe`, the whole guard in front of `site/install`, what copies and rewinds in front of
- * `postgres/seed` and `postgres/rejoin`; `postgres/delta` is four files. What is put together already stays as it is.
+ * and `postgres/observe`, the whole guard in front of `site/install`, what copies in front of `postgres/seed`, what recovers
+ * in front of `postgres/fence`; `postgres/delta` and `postgres/rejoin` are the files of {@link DELTA} and {@link REJOIN}.
+ * What is put together already stays as it is.
  */
 export function composeScripts(scripts: Scripts): Scripts {
   const install = scriptText(scripts, "site/install");
@@ -40,12 +52,13 @@ export function composeScripts(scripts: Scripts): Scripts {
   const asking = (name: string) => `${scriptText(scripts, "site/query")}\n${body(scripts, name)}`;
   return {
     ...scripts,
-    "postgres/delta": DELTA.map((name) => body(scripts, name)).join("\n"),
+    "postgres/delta": together(scripts, DELTA),
+    "postgres/fence": together(scripts, ["postgres/alone", "postgres/fence"]),
     "postgres/observe": asking("postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/seed": together(scripts, ["postgres/copy", "postgres/seed"]),
-    "postgres/rejoin": together(scripts, ["postgres/copy", "postgres/remake", "postgres/rejoin"]),
+    "postgres/rejoin": together(scripts, REJOIN),
   };
 }
 

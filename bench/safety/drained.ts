@@ -1,6 +1,5 @@
-import { readFileSync } from "node:fs";
 import { measure, refusalOf } from "../../lab/flip";
-import { processesIn, signalProcess } from "../../lab/postgres/processes";
+import { freezeSenders } from "../../lab/lostPrimary";
 import { Tour } from "../../lab/tour";
 import { otherSite, type SiteId } from "../../plan/terms";
 
@@ -41,17 +40,7 @@ export async function drained(n: number): Promise<DrainedReport> {
 
 async function losePostgres(tour: Tour, site: SiteId): Promise<void> {
   const { cluster } = tour.lab.sites[site];
-  for (const pid of processesIn(cluster.dataDirectory)) {
-    if (titleOf(pid).includes("walsender")) signalProcess(pid, "SIGSTOP");
-  }
+  freezeSenders(cluster);
   await new Promise((resolve) => setTimeout(resolve, 500));
   await cluster.kill();
-}
-
-function titleOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-  } catch {
-    return "";
-  }
 }

@@ -1,5 +1,6 @@
 import { claimName, firstZone, witnessName } from "../desired";
 import { factsOf, writable } from "../newest";
+import { rejoinTitle } from "../rejoinWay";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
 import type { Part } from "../step";
@@ -14,6 +15,7 @@ import {
   type Draft,
   type Phase,
 } from "./context";
+import { rejoinParts } from "./rejoining";
 
 /** The phases before anything stops. They change no data and may run again. */
 
@@ -163,30 +165,30 @@ export function follows(context: Context, site: SiteId): boolean {
 
 export const join: Phase = {
   id: "join",
-  steps: (context) => [
-    {
-      step: runStep({
-        id: "join",
-        phase: "join",
-        title: `let the standby follow before anything stops`,
-        why: "A returned site must have all data before it may take over.",
-        undo: "nothing to take back: a standby that follows is what the pair needs anyway",
-        parts: [
-          part(
-            context,
-            context.to,
-            "postgres/rejoin",
-            { value: "join" },
-            { bound: 2 * context.wish.limits.stepSeconds },
-          ),
-        ],
-      }),
-      has: context.decision.transition === "switchover",
-      effect: follows(context, context.to),
-      // While the site that is left still serves, a standby that has stopped following would make the fence a mere outage.
-      own: writable(context.left),
-    },
-  ],
+  steps: (context) => {
+    const { to } = context;
+    const { parts, outlook } = rejoinParts(context, to, "join");
+    const follow = "let the standby follow before anything stops";
+    return [
+      {
+        step: runStep({
+          id: "join",
+          phase: "join",
+          title:
+            outlook.way === "follow"
+              ? follow
+              : `before anything stops: ${rejoinTitle(outlook, `site ${to}`)}`,
+          why: "A returned site must have all data before it may take over.",
+          undo: "nothing to take back: a standby that follows is what the pair needs anyway",
+          parts,
+        }),
+        has: context.decision.transition === "switchover",
+        effect: follows(context, to),
+        // While the site that is left still serves, a standby that has stopped following would make the fence a mere outage.
+        own: writable(context.left),
+      },
+    ];
+  },
 };
 
 /** What the witness must say of this transition, without the signature. */

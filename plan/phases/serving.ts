@@ -1,10 +1,10 @@
 import { askedNames, pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
-import type { Part } from "../step";
 import { factsOf } from "../newest";
-import { rejoinOutlook, rejoinTitle } from "../rejoinWay";
+import { rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
+import { rejoinParts } from "./rejoining";
 import {
   checkPart,
   epochLines,
@@ -159,32 +159,11 @@ function whyWaiting(context: Context): string | undefined {
   return undefined;
 }
 
-/**
- * In front of whatever makes a standby of a returned site: nothing is rewound before its own writes are exported, and
- * the rejoin verb asks for the mark of that. It does nothing where nothing diverged.
- */
-function deltaPart(context: Context, dial: boolean): Part {
-  const { from, wish, decision } = context;
-  // What a switchover left is proven to be whole at the other site.
-  const lossless = decision.transition === "switchover" || decision.transition === "initial";
-  return part(
-    context,
-    from,
-    "postgres/delta",
-    { value: "export", ...epochLines(context) },
-    { bound: 10 * wish.limits.stepSeconds, dial: dial && !lossless },
-  );
-}
-
 export const rejoin: Phase = {
   id: "rejoin",
   steps: (context) => {
-    const { from, left, wish } = context;
-    const outlook = rejoinOutlook(left, factsOf(context.here));
-    const empty = outlook.way === "seed";
-    const copies = outlook.way !== "follow";
-    const seconds = 4 * wish.limits.stepSeconds;
-    const discards = wish.discardDelta === context.decision.epoch;
+    const { from } = context;
+    const { parts, outlook } = rejoinParts(context, from, "rejoin");
     return [
       {
         step: runStep({
@@ -193,25 +172,7 @@ export const rejoin: Phase = {
           title: rejoinTitle(outlook),
           why: "A pair without a standby is one failure away from an outage without an end.",
           undo: "none needed: a standby accepts no writes",
-          parts: [
-            deltaPart(context, reached(left) && !empty),
-            part(
-              context,
-              from,
-              empty ? "postgres/seed" : "postgres/rejoin",
-              {
-                value: "rejoin",
-                // A copy may take its time; what waits for a server's answer may not.
-                step_bound: String(seconds),
-                ...(discards ? { discard_delta: String(context.decision.epoch) } : {}),
-                ...epochLines(context),
-              },
-              {
-                bound: copies ? 24 * 3600 : seconds,
-                secret: empty,
-              },
-            ),
-          ],
+          parts,
           check: [checkPart(context, from, "rejoin")],
         }),
         has: true,

@@ -57,7 +57,7 @@ function standbyReady(context: Context, left: SiteFacts, here: SiteFacts): reado
   const delay = here.applyDelay ?? "0";
   return [
     ...fits(
-      here.role === "standby" || here.role === "down",
+      here.role === "standby" || here.role === "down" || here.rejoin !== undefined,
       "not-a-standby",
       `site ${to}: the database is ${here.role}, not a standby`,
       `look at its log; to seed it anew, move its data directory aside and run pulumi up with activeSite ${from}.`,

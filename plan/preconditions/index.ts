@@ -44,14 +44,16 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
   ];
 }
 
-/** Writes that only the other site held, exported before it was made a standby again: nobody may forget them. */
+/** Writes that only one site held, exported before it was made a standby again: told until somebody applied them. */
 function handedOver(context: Context): readonly string[] {
-  const { from, left, wish, decision } = context;
-  const epoch = left.reach === "up" ? left.delta?.[0] : undefined;
-  if (epoch === undefined || Number(epoch) !== decision.epoch) return [];
-  return [
-    `the writes that only site ${from} held are exported to ${wish.sites[from].stateDirectory}/delta/${epoch}; look at them and apply them: pulumi preview --json | standby delta show`,
-  ];
+  const seen = SITE_IDS.map((site) => ({ site, facts: factsOf(context.seen.sites[site]) }));
+  return seen.flatMap(({ site, facts }) => {
+    const [epoch, , , hash] = facts?.delta ?? [];
+    if (epoch === undefined || seen.some((one) => one.facts?.applied === hash)) return [];
+    return [
+      `the writes that only site ${site} held are exported to ${context.wish.sites[site].stateDirectory}/delta/${epoch}; look at them and apply them: pulumi stack export | standby delta show`,
+    ];
+  });
 }
 
 function sitesFit(context: Context): readonly Refusal[] {

@@ -24,7 +24,10 @@ main() {
   done <<COUNTS
 $counts
 COUNTS
-  if [ "$value" = yes ]; then rm -f "$state/incoming.sql"; fi
+  if [ "$value" = yes ]; then
+    store applied "$token"
+    rm -f "$state/incoming.sql"
+  fi
   fact applied "$value"
   fact before "$before"
   fact rows "$asked"

@@ -3,19 +3,23 @@
 # The site is in recovery, follows nobody and is only read. The result lies in STATE/delta/EPOCH, outside the data:
 #   delta.sql (one transaction, to be applied at the peer), rows.N.copy (COPY text), rows.jsonl (for eyes), summary.
 # Marker STATE/delta.done: EPOCH FORK END SHA256, written last. Danger: without it nothing may replace this site's data.
-# The file is deltaScan.sh + deltaRows.sh + deltaSql.sh + this one.
+# The file is returned.sh + deltaScan.sh + deltaRows.sh + deltaSql.sh + this one.
 
 main() {
   read_input
   if [ "$value" = status ]; then
+    # Where a delta is to be applied: at whichever site serves by now.
+    primary=no
+    if postmaster && [ "$(echo 'select pg_is_in_recovery()' | sql)" = f ]; then primary=yes; fi
+    fact primary "$primary"
     report_marker
     return 0
   fi
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
-  recall record
-  delta_epoch=${recalled#epoch=}
-  delta_epoch=${delta_epoch%% *}
+  # Its name: the plan's epoch, which before the witness is not announced to any site.
+  delta_epoch=${delta_epoch:-${epoch:-0}}
+  after_alone
   if [ ! -e "$data/PG_VERSION" ]; then
     fact delta none
     return 0
@@ -27,7 +31,7 @@ main() {
   fi
   recall delta.done
   case $recalled in
-  "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") "*) ;;
+  *" $fork_text $(lsn_of "$own_end") "*) ;;
   *) export_delta ;;
   esac
   report_marker
@@ -109,8 +113,12 @@ name_of() { echo "select $1::regclass" | sql; }
 note_sequence() {
   sequence=$(echo "select format('%I.%I', n.nspname, c.relname) from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = $1" | sql)
   here=$(echo "select last_value from $sequence" | sql)
+  step=$(echo "select seqincrement from pg_sequence where seqrelid = $1" | sql)
   there=$(echo "select last_value from $sequence" | peer_rows) || there='not there'
-  note "sequence $sequence: at $here here, at $there at site $peer; set it beyond both before new rows are written"
+  todo='; set it beyond both before new rows are written'
+  # After an accepted loss it has leapt.
+  case $there in *[!0-9-]*) ;; *) if [ "$there" -ge "$here" ] && [ "$step" -gt 0 ]; then todo=', which is beyond it'; fi ;; esac
+  note "sequence $sequence: at $here here, at $there at site $peer$todo"
 }
 
 write_summary() {
@@ -121,7 +129,7 @@ SPAN
   sha256=$(sha256sum "$work/delta.sql")
   sha256=${sha256%% *}
   {
-    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "${delta_epoch:-0}" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
+    printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "$delta_epoch" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
     printf 'transactions=%s\nfirst_commit=%s\nlast_commit=%s\n' "$transactions" "$since" "$latest"
     printf 'tables=%s\nrows=%s\n' "$(cut --delimiter='|' --fields=1 "$work/counts" | sort --unique | wc --lines)" "$(of '' '')"
     printf 'inserts=%s\nupdates=%s\nkey_changes=%s\ndeletes=%s\n' "$(of insert '')" "$(of update '')" "$(of key '')" "$(of delete '')"
@@ -140,11 +148,11 @@ put_away() {
   (cd "$work" && rm -f map range start tables signature.* alike unlogged open)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
-  folder=$state/delta/${delta_epoch:-0}
+  folder=$state/delta/$delta_epoch
   if [ -e "$folder" ]; then mv "$folder" "$folder.$(date +%s)"; fi
   checkpoint delta-before-rename
   mv "$work" "$folder"
   sync "$state/delta"
   checkpoint delta-before-marker
-  store delta.done "${delta_epoch:-0} $fork_text $(lsn_of "$own_end") $sha256"
+  store delta.done "$delta_epoch $fork_text $(lsn_of "$own_end") $sha256"
 }

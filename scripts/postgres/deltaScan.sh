@@ -1,114 +1,27 @@
 #!/bin/sh
 # deltaScan: first half of the verb delta: where the two histories part, and what this site's WAL says of the time since.
-# Read-only but for the quarantine. `work` is the folder of the export that is being made.
+# Read-only but for the quarantine of returned.sh. `work` is the folder of the export that is being made.
 
-# Sets diverged=yes|no, and then own_tli, fork and own_end (as numbers and as text).
+# Sets `diverged`: yes, with the server running and following nobody; or no.
 find_divergence() {
-  diverged=no quarantined=no
-  ask_history
-  read_control || fault "cannot read the control file of $data" "look at the disk"
-  if [ "$control_system" != "$peer_system" ]; then refuse "this is system $control_system, site $peer is system $peer_system" "the two sites hold different databases: check dataDirectory of both"; fi
-  if ! postmaster; then
-    if [ "$control_state" = 'shut down' ]; then
-      number_of "$control_lsn"
-      record_end "$number" "$control_tli"
-      own_end=$end own_tli=$control_tli
-      if ! is_beyond; then return 0; fi
-    fi
-    place_signal
-    checkpoint delta-signal-placed
-    go_into_quarantine
-    quarantined=yes
-  fi
-  ask_end
-  if [ "$follows" = t ] || ! is_beyond; then
-    # It may follow, but not with the options it was started with.
-    if [ "$quarantined" = yes ]; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
+  diverged=no
+  ask_peer
+  find_end
+  # On a timeline that the peer never had, or has still, there is no fork to read from: rejoin says what that is.
+  if ! is_beyond || [ "$own_tli" -ge "$peer_tli" ]; then
+    leave_quarantine
     return 0
   fi
+  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand, no common point is known; or give up what is here: pulumi config set discardDelta $delta_epoch && pulumi up"; fi
   diverged=yes
-}
-
-ask_history() {
-  answer=$(
-    peer_sql replication=database <<'SQL'
-IDENTIFY_SYSTEM \gset
-select not pg_is_in_recovery() as primary \gset
-\echo system :systemid :timeline :primary
-select :timeline > 1 as forked \gset
-\if :forked
-TIMELINE_HISTORY :timeline;
-\endif
-SQL
-  ) || later "cannot ask site $peer at $peer_host:$peer_port as $replication_user" "mend the way to $peer, then run the update again"
-  peer_primary='' peer_system='' peer_tli=0 peer_history=''
-  while read -r word first second third; do
-    case $word in
-    system) peer_system=$first peer_tli=$second peer_primary=$third ;;
-    *.history\|*) peer_history="$peer_history${word#*|} $first
-" ;;
-    [0-9]*) peer_history="$peer_history$word $first
-" ;;
-    *) ;;
-    esac
-  done <<ANSWER
-$answer
-ANSWER
-  if [ "$peer_primary" != t ]; then later "site $peer is not a primary" "run the update again once it is"; fi
-}
-
-# In recovery nothing is pruned or vacuumed and no WAL is written, so what the delta is read from cannot change.
-go_into_quarantine() {
-  conf=$data/postgresql.auto.conf
-  {
-    grep --extended-regexp --invert-match '^(primary_conninfo|restore_command) *=' "$conf" || :
-    printf "primary_conninfo = ''\nrestore_command = ''\n"
-  } >"$conf.new"
-  give_to_owner "$conf.new"
-  sync "$conf.new"
-  mv "$conf.new" "$conf"
-  sync "$data"
-  start_postgres "-c listen_addresses= -c primary_conninfo= -c restore_command="
-}
-
-# Waits until the replay stands still, unless it follows the peer already.
-ask_end() {
-  answer=$(
-    sql <<SQL
-do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s'; seen pg_lsn; since timestamptz := clock_timestamp();
-begin
-  while pg_is_in_recovery() and clock_timestamp() < least(give_up, since + interval '0.5 s')
-      and not exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) loop
-    if pg_last_wal_replay_lsn() is distinct from seen then seen := pg_last_wal_replay_lsn(); since := clock_timestamp(); end if;
-    perform pg_sleep(0.02);
-  end loop;
-end \$\$;
-select concat_ws(' ', pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::text, '0/0'),
-  (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint()),
-  exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli));
-SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
-  read -r recovering own_lsn own_tli follows <<ANSWER
-$answer
-ANSWER
-  if [ "$recovering" != t ]; then refuse "this site accepts writes and so does site $peer" "fence one of them: set activeSite to the one that shall serve and run the update again"; fi
-  number_of "$own_lsn"
-  own_end=$number
-}
-
-# Whether this site went past the point where the peer left its timeline.
-is_beyond() {
-  if [ "$own_tli" -ge "$peer_tli" ]; then return 1; fi
-  fork_text=''
-  while read -r line_tli line_lsn; do
-    if [ "$line_tli" = "$own_tli" ]; then fork_text=$line_lsn; fi
-  done <<HISTORY
-$peer_history
-HISTORY
-  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand: no common point is known"; fi
-  number_of "$fork_text"
-  fork=$number
-  [ "$own_end" -gt "$fork" ]
+  case $running in
+  yes) follow_nobody ;;
+  no)
+    quarantine
+    ask_self
+    ;;
+  *) ;;
+  esac
 }
 
 waldump() { as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" "$@" 2>>"$work/waldump.txt" || :; }

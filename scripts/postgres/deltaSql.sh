@@ -20,7 +20,7 @@ SQL
 
 sql_head() {
   cat <<SQL
--- Writes that only site $site held: epoch ${delta_epoch:-0}, timeline $own_tli from $fork_text to $(lsn_of "$own_end").
+-- Writes that only site $site held: epoch $delta_epoch, timeline $own_tli from $fork_text to $(lsn_of "$own_end").
 \\set ON_ERROR_STOP on
 \\if :{?commit}
 \\else
@@ -39,8 +39,8 @@ set local lock_timeout = '5s';
 create schema if not exists standby;
 create table if not exists standby.delta_applied (epoch bigint, fork pg_lsn, until pg_lsn, on_conflict text, applied timestamptz default now());
 lock standby.delta_applied;
-select count(*) > 0 as before from standby.delta_applied where (epoch, fork, until) = (${delta_epoch:-0}, '$fork_text', '$(lsn_of "$own_end")') \\gset
-insert into standby.delta_applied values (${delta_epoch:-0}, '$fork_text', '$(lsn_of "$own_end")', :'on_conflict');
+select count(*) > 0 as before from standby.delta_applied where (epoch, fork, until) = ($delta_epoch, '$fork_text', '$(lsn_of "$own_end")') \\gset
+insert into standby.delta_applied values ($delta_epoch, '$fork_text', '$(lsn_of "$own_end")', :'on_conflict');
 \\echo before=:before
 SQL
 }

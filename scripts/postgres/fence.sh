@@ -8,6 +8,7 @@ main() {
   read_input
   take_lock
   adopt
+  after_alone
   if [ ! -e "$data/PG_VERSION" ]; then refuse "no database in $data" "check dataDirectory of this site"; fi
   recall promoted
   if [ "${recalled%% *}" = "$epoch" ] && [ "$to" = "$site" ]; then refuse "this site was promoted in epoch $epoch" "run the update again, the only way is forward"; fi
@@ -171,6 +172,7 @@ drain() {
   forget_old_token
   if postmaster; then stop_bounded; fi
   read_control || fault "cannot read the control file of $data" "look at the disk"
+  if never_readable; then recover_alone; fi
   drain_bound=$((step_bound / 3))
   checkpoint before-drain
   fetched='' why='it does not start as a standby'

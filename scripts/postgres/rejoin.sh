@@ -10,8 +10,10 @@ main() {
   read_input
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
+  delta_epoch=${delta_epoch:-$epoch}
+  after_alone
   if [ ! -e "$data/PG_VERSION" ] && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
-  ask_peer
+  ask_peer "$(slot_sql)"
   way=''
   take_up
   if [ -z "$way" ]; then
@@ -35,130 +37,35 @@ later_way() { # WAY WHAT HINT
   later "$2" "$3"
 }
 
-# Sets the peer's system, timeline, position and history; makes this site's slot there when it is missing.
-ask_peer() {
-  answer=$(
-    peer_sql replication=database <<SQL
-IDENTIFY_SYSTEM \gset
-\echo system :systemid :timeline :xlogpos
-select not pg_is_in_recovery() as primary, not exists (select from pg_replication_slots where slot_name = 'standby_$site') as slotless \gset
-\echo primary :primary
-\if :primary
+# Makes this site's slot at the peer when it is missing, and says what state it is in.
+slot_sql() {
+  cat <<SQL
+select not exists (select from pg_replication_slots where slot_name = 'standby_$site') as slotless \gset
 \if :slotless
 CREATE_REPLICATION_SLOT standby_$site PHYSICAL RESERVE_WAL;
 \endif
 select 'slot ' || coalesce(wal_status, 'unknown') from pg_replication_slots where slot_name = 'standby_$site';
-select :timeline > 1 as forked \gset
-\if :forked
-TIMELINE_HISTORY :timeline;
-\endif
-\endif
 SQL
-  ) || later "cannot ask site $peer at $peer_host:$peer_port as $replication_user" "mend the way to $peer, then run the update again"
-  peer_primary='' slot='' peer_history=''
-  while read -r word first second third; do
-    case $word in
-    system) peer_system=$first peer_tli=$second peer_lsn=$third ;;
-    primary) peer_primary=$first ;;
-    slot) slot=$first ;;
-    *.history\|*) peer_history="$peer_history${word#*|} $first
-" ;;
-    [0-9]*) peer_history="$peer_history$word $first
-" ;;
-    *) ;;
-    esac
-  done <<ANSWER
-$answer
-ANSWER
-  if [ "$peer_primary" != t ]; then later "site $peer is not a primary" "run the update again once it is"; fi
-}
-
-# Where this site's own history ends: `own_end` on `own_tli`. A server that must replay first is started in quarantine:
-# in recovery, listening to nobody, following nobody.
-find_end() {
-  read_control || fault "cannot read the control file of $data" "look at the disk"
-  if [ "$control_system" != "$peer_system" ]; then refuse "this is system $control_system, site $peer is system $peer_system" "the two sites hold different databases: check dataDirectory of both"; fi
-  running=no
-  if postmaster; then
-    running=yes
-  else
-    place_signal
-    checkpoint signal-placed
-    case $control_state in
-    'shut down')
-      number_of "$control_lsn"
-      record_end "$number" "$control_tli"
-      own_end=$end
-      return 0
-      ;;
-    *) quarantine ;;
-    esac
-  fi
-  ask_self
-}
-
-quarantine() {
-  set_conf primary_conninfo '' restore_command ''
-  start_postgres "-c listen_addresses= -c primary_conninfo= -c restore_command="
-  running=quarantine
-}
-
-# Waits until the replay stands still, unless it already follows the peer.
-ask_self() {
-  answer=$(
-    sql <<SQL
-do \$\$ declare give_up timestamptz := clock_timestamp() + interval '$((step_bound / 2)) s'; seen pg_lsn; since timestamptz := clock_timestamp();
-begin
-  while pg_is_in_recovery() and clock_timestamp() < least(give_up, since + interval '0.5 s')
-      and not exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) loop
-    if pg_last_wal_replay_lsn() is distinct from seen then seen := pg_last_wal_replay_lsn(); since := clock_timestamp(); end if;
-    perform pg_sleep(0.02);
-  end loop;
-end \$\$;
-select concat_ws(' ', pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::text, '0/0'),
-  (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint()),
-  exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli
-    and current_setting('primary_conninfo') like '%host=$peer_host port=$peer_port %'));
-SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
-  read -r recovering own_lsn own_tli follows <<ANSWER
-$answer
-ANSWER
-  if [ "$recovering" != t ]; then refuse "this site accepts writes and so does site $peer" "fence one of them: set activeSite to the one that shall serve and run the update again"; fi
-  if [ ! -e "$data/standby.signal" ]; then place_signal; fi
-  number_of "$own_lsn"
-  own_end=$number
 }
 
 # Sets `way`. On the peer's timeline, or on one that it left at or after this site's end, nothing here is unknown to it.
 decide() {
   way=follow
-  if [ "${follows:-f}" = t ]; then
+  if [ "$follows" = t ]; then
     way=streaming
     return 0
   fi
-  fork=''
-  if [ "$own_tli" = "$peer_tli" ]; then
-    fork=$peer_lsn
-  else
-    while read -r line_tli line_lsn; do
-      if [ "$line_tli" = "$own_tli" ]; then fork=$line_lsn; fi
-    done <<HISTORY
-$peer_history
-HISTORY
-  fi
-  number_of "${fork:-0/0}"
-  if [ "$own_end" -gt "$number" ]; then
-    if [ "$running" = yes ]; then set_running primary_conninfo ''; else set_conf primary_conninfo '' restore_command ''; fi
+  if is_beyond; then
+    follow_nobody
     fact end "$(lsn_of "$own_end")"
-    fact fork "${fork:--}"
-    diverged_bytes=$((own_end - number))
+    fact fork "${fork_text:--}"
+    diverged_bytes=$((own_end - fork))
     if may_overwrite; then
       way=reseed
       if may_rewind; then way=rewind; else say "no rewind: $reason"; fi
       return 0
     fi
-    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $epoch && pulumi up"
+    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork_text:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $delta_epoch && pulumi up"
   fi
   if [ "$slot" = lost ] || ! peer_has_wal; then
     say "site $peer no longer keeps the WAL that this site needs"
@@ -174,42 +81,11 @@ follow() {
   case $running in
   yes) set_running primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" ;;
   *)
-    if [ "$running" = quarantine ]; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
+    leave_quarantine
     set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" recovery_min_apply_delay 0
     start_postgres
     ;;
   esac
-}
-
-# Settings of a server that does not run.
-set_conf() { # NAME VALUE ...
-  conf=$data/postgresql.auto.conf lines=''
-  pattern='^$'
-  while [ $# -gt 1 ]; do
-    pattern="$pattern|^$1 *="
-    lines="$lines$1 = '$2'
-"
-    shift 2
-  done
-  {
-    grep --extended-regexp --invert-match "$pattern" "$conf" || :
-    printf '%s' "$lines"
-  } >"$conf.new"
-  give_to_owner "$conf.new"
-  sync "$conf.new"
-  mv "$conf.new" "$conf"
-  sync "$data"
-}
-
-# Settings of a server that runs. What is set already is not written again.
-set_running() { # NAME VALUE ...
-  {
-    while [ $# -gt 1 ]; do
-      printf "select 'alter system set %s = ''%s''' where current_setting('%s') <> '%s' \\\\gexec\n" "$1" "$2" "$1" "$2"
-      shift 2
-    done
-    printf 'select pg_reload_conf() as reloaded \\gset\n'
-  } | sql
 }
 
 # Healthy: a row written on the peer after the join is read back here.

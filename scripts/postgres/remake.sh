@@ -1,5 +1,5 @@
 #!/bin/sh
-# remake: gives this site the peer's data where following is not enough. Stands in front of rejoin, behind copy.
+# remake: gives this site the peer's data where following is not enough. Stands in front of rejoin, behind copy and alone.
 #   rewind  pg_rewind: only what differs is copied
 #   reseed  a whole new copy, by copy's functions
 # Danger: pg_rewind deletes standby.signal and every marker inside the data folder, and killed half-way it leaves a folder
@@ -33,19 +33,6 @@ take_up() {
   esac
 }
 
-rename_folder() { # FROM TO
-  mv --no-target-directory "$1" "$2" || refuse "$1 cannot be renamed to $2" "look at both folders"
-  sync "${data%/*}"
-}
-
-# A mount point cannot be renamed, so nothing could keep it from being started half-way.
-movable() {
-  if [ -L "$data" ]; then refuse "$data is a symbolic link: its target could be started while it is rewound or copied" "name the folder itself as dataDirectory"; fi
-  if [ "$(stat --format=%d "$data/.")" != "$(stat --format=%d "$data/..")" ]; then
-    refuse "$data is a mount point: it cannot be put aside while it is rewound or copied" "mount one level higher and name a folder below it as dataDirectory"
-  fi
-}
-
 # Bytes of the peer's databases, as far as the replication user may see them.
 peer_size() {
   peer_bytes=$(
@@ -70,9 +57,9 @@ SQL
 # person gives them up for this very epoch.
 may_overwrite() {
   recall delta.done
-  case $recalled in *" ${fork:--} $(lsn_of "$own_end") "*) return 0 ;; *) ;; esac
-  if [ -n "$epoch" ] && [ "$discard_delta" = "$epoch" ]; then
-    say "the writes that only this site holds are given up: discardDelta names epoch $epoch"
+  case $recalled in *" ${fork_text:--} $(lsn_of "$own_end") "*) return 0 ;; *) ;; esac
+  if [ -n "$delta_epoch" ] && [ "$discard_delta" = "$delta_epoch" ]; then
+    say "the writes that only this site holds are given up: discardDelta names epoch $delta_epoch"
     return 0
   fi
   return 1

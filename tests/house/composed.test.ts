@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DELTA, guardProgram } from "../../sites/guardProgram";
+import { DELTA, guardProgram, REJOIN } from "../../sites/guardProgram";
 import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
@@ -12,10 +12,10 @@ import { ROOT } from "./tree";
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
 const NO_VERBS = new Set<string>([
   "runner",
-  "postgres/copy",
-  "postgres/remake",
   ...GUARD_PARTS,
-  ...DELTA.filter((name) => name !== "postgres/delta"),
+  ...[...DELTA, ...REJOIN].filter(
+    (name) => name !== "postgres/delta" && name !== "postgres/rejoin",
+  ),
 ]);
 // A verb never uses all of lib.sh: names it does not read (SC2034), arguments it does not pass (SC2119, SC2120).
 const PARTLY_USED = "SC2034,SC2119,SC2120";

@@ -49,15 +49,45 @@ test("given up for this epoch, it is rewound and follows; another update has not
   expect(ids(todo(planFor(end, flags)))).toEqual([]);
 });
 
-test("as long as an export of this epoch lies at the site, the plan says where", () => {
+test("until an export is applied, at whichever site, the plan says where it lies", () => {
   const seen = observe(divergedWorld());
-  const warned = (delta: string[]) => {
-    const a = seen.sites.a.reach === "up" ? { ...seen.sites.a, delta } : seen.sites.a;
-    const sites = { ...seen.sites, a };
+  const warned = (...applied: string[]) => {
+    const { a, b } = seen.sites;
+    if (a.reach !== "up" || b.reach !== "up") throw new Error("both are reached");
+    const delta = ["1", "0/1000", "0/2000", "sha"];
+    const sites = { a: { ...a, delta }, b: { ...b, applied: applied[0] } };
     return plan(wish({ activeSite: "b" }), { ...seen, sites }, scripts).warnings.join();
   };
-  expect(warned(["2", "0/1000", "0/2000", "sha"])).toMatch(/delta\/2; look at them and apply them/);
-  expect(warned(["1", "0/1000", "0/2000", "sha"])).not.toContain("apply them");
+  expect(warned()).toMatch(/delta\/1; look at them and apply them/);
+  expect(warned("another")).toContain("apply them");
+  expect(warned("sha")).not.toContain("apply them");
+});
+
+test("the flag set back to it at once: exported and rewound before anything stops, then handed over", () => {
+  const flags = { activeSite: "a" } as const;
+  const made = planFor(divergedWorld(), flags);
+  const join = made.steps.find(({ id }) => id === "join");
+  expect(dialled(join)).toEqual(["postgres/delta", "postgres/rejoin"]);
+  expect(join?.title).toMatch(/^before anything stops: copy the database to site a anew/);
+  const trace = update(divergedWorld(), flags);
+  expect([trace.code, made.digest]).toEqual([0, trace.plan.digest]);
+  const end = trace.seen.at(-1);
+  expect(end?.a).toMatchObject({ role: "primary", diverged: false });
+  expect(end?.b).toMatchObject({ role: "standby", upstream: true });
+});
+
+test("a follower whose WAL turns out to be gone has the time that a copy of this size asks for", () => {
+  const bound = (dataSize: number | undefined) => {
+    const seen = observe(change(atRest("a"), "b", { stalled: true }));
+    const a = seen.sites.a.reach === "up" ? { ...seen.sites.a, dataSize } : seen.sites.a;
+    const sites = { ...seen.sites, a };
+    const made = plan(wish({ activeSite: "a" }), { ...seen, sites }, scripts);
+    const step = made.steps.find(({ id }) => id === "rejoin");
+    return step?.act.kind === "run" ? step.act.parts.at(-1)?.bound : undefined;
+  };
+  expect(bound(10_000_000)).toBe(240 + 60 + 10);
+  expect(bound(5_000_000_000)).toBe(240 + 60 + 5000);
+  expect(bound(undefined)).toBe(240 + 24 * 3600);
 });
 
 const primary = parseSiteFacts("role=primary\ntimeline=2\nfork=1:0/1000\ndata_size=5000000000");

@@ -137,7 +137,7 @@ const rejoin: Verb = (world, part) => {
   if (isWritable(here)) return refused(world);
   if (here.role === "absent" || !isWritable(other)) return later(world);
   const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
-  const givenUp = part.input.discard_delta === part.input.epoch && part.input.epoch !== undefined;
+  const givenUp = part.input.discard_delta === part.input.delta_epoch;
   if (here.diverged && !givenUp && !here.exported) {
     return later(change(world, part.site, { ...standby, upstream: false }));
   }
@@ -186,7 +186,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   "postgres/rejoin": (world, part, run) =>
     part.input.value === "join" ? rejoin(world, part, run) : adopting(rejoin)(world, part, run),
   "postgres/seed": adopting(seed),
-  "postgres/delta": adopting(delta),
+  "postgres/delta": (world, part, run) =>
+    part.input.epoch === undefined ? delta(world, part, run) : adopting(delta)(world, part, run),
   "postgres/fence": adopting(fence),
   "postgres/fenced": fenced,
   "postgres/verify": adopting(verify),

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { Client } from "pg";
 import { processesIn, signalProcess, until } from "../../lab/postgres/processes";
 import { Pair, stateOf, type Outcome } from "./harness";
 
@@ -97,6 +98,27 @@ test("a primary that was started as a standby by its guard is drained too, and a
     ...next,
     token: second.facts["token"] ?? "",
   });
+});
+
+test("a hundred open sub-transactions at the last checkpoint keep no standby from being drained", async () => {
+  await pair.a.query("create table many(n int)");
+  const { socketDirectory: host, port, superuser: user } = pair.a;
+  const client = new Client({ host, port, user, database: "postgres" });
+  client.on("error", () => undefined);
+  await client.connect();
+  await client.query(
+    "begin; do $$ begin for n in 1..100 loop begin insert into many values (n); exception when others then raise; end; end loop; end $$",
+  );
+  await pair.a.query("checkpoint");
+  await diverge(100);
+  await pair.a.kill();
+  const { facts } = await fenceDead();
+  expect(facts).toMatchObject({ drained: "yes", fenced: "yes" });
+  const token = facts["token"] ?? "";
+  await pair.holds("b", "verify", { value: "accepted", ...lines, token });
+  await pair.holds("b", "promote", { value: "permit", ...lines });
+  expect([await rowsAt("b"), await pair.b.query("select n from many")]).toEqual([100, []]);
+  await client.end().catch(() => undefined);
 });
 
 test("where the standby cannot fetch, there is no token, a stays fenced and the loss must be accepted", async () => {
