@@ -1,6 +1,6 @@
 import type { Lab } from "./lab";
-import type { LabService, LabSite } from "./site";
-import type { SshAccess } from "./sshd";
+import type { LabStack, LabStackSite } from "../stacks/demo/lab";
+import type { LabSite } from "./site";
 
 /** One value of a stack's configuration. */
 export interface LabConfigValue {
@@ -8,34 +8,6 @@ export interface LabConfigValue {
   readonly secret: boolean;
 }
 export type LabConfig = Readonly<Record<string, LabConfigValue>>;
-
-/** One site, as stacks/demo reads it from config key `lab`. */
-export interface LabStackSite {
-  readonly provider: string;
-  readonly region: string;
-  readonly host: string;
-  readonly wrap: string;
-  /** The way in, if it is not `wrap` on this very machine. */
-  readonly ssh?: SshAccess;
-  readonly port: number;
-  readonly dataDirectory: string;
-  readonly stateDirectory: string;
-  readonly socketDirectory: string;
-  readonly binDirectory: string;
-  readonly superuser: string;
-}
-
-/** The JSON value of config key `lab`. */
-export interface LabStack {
-  readonly zone: string;
-  readonly zoneId: string;
-  readonly hostnames: readonly string[];
-  /** Name servers for the witness, `ADDRESS#PORT`. */
-  readonly servers: readonly string[];
-  readonly webPort: number;
-  readonly services: readonly LabService[];
-  readonly sites: { readonly a: LabStackSite; readonly b: LabStackSite };
-}
 
 /** What `config set` must be given before stacks/demo can run on a lab. */
 export function stackConfig(lab: Lab, activeSite: "a" | "b"): LabConfig {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { local } from "../../components";
 import type { RunResult } from "../../lab/engine/engine";
 import { refusalOf, toldPlan, type ToldPlan } from "../../lab/flip";
-import type { LabStack, LabStackSite } from "../../lab/stack";
+import type { LabStack, LabStackSite } from "../../stacks/demo/lab";
 import type { Tour } from "../../lab/tour";
 import { parseDesired, type Desired } from "../../plan/desired";
 import { otherSite, SITE_IDS, type SiteId } from "../../plan/terms";

@@ -2,7 +2,7 @@ import { Zone } from "@pulumi/cloudflare/zone";
 import * as pulumi from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { local, ssh, StandbyPair, type SshArgs, type StandbyPairArgs } from "../../../components";
-import type { LabStack, LabStackSite } from "../../../lab/stack";
+import { siteOf, type LabStack } from "../../../stacks/demo/lab";
 import { put } from "../put";
 
 /** The demo's pair with values put at paths. What JSON cannot say is named: a transport, or an output that is not known yet. */
@@ -10,17 +10,6 @@ import { put } from "../put";
 const config = new pulumi.Config();
 const lab = config.requireObject<LabStack>("lab");
 const changes = config.getObject<Record<string, unknown>>("put") ?? {};
-
-function site(of: LabStackSite): unknown {
-  const { provider, region, host, wrap, stateDirectory } = of;
-  const { port, dataDirectory, socketDirectory, binDirectory, superuser } = of;
-  return {
-    ...{ provider, region, stateDirectory },
-    addresses: { v4: host },
-    transport: local({ wrap: [wrap] }),
-    postgres: { port, dataDirectory, socketDirectory, binDirectory, superuser },
-  };
-}
 
 function meant(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
@@ -33,7 +22,7 @@ function meant(value: unknown): unknown {
 
 const args: Record<string, unknown> = {
   activeSite: config.require("activeSite"),
-  sites: { a: site(lab.sites.a), b: site(lab.sites.b) },
+  sites: { a: siteOf(lab.sites.a), b: siteOf(lab.sites.b) },
   database: { postgres: { dataDirectory: lab.sites.a.dataDirectory } },
   services: lab.services,
   dns: {
