@@ -22,7 +22,7 @@ const claims = () =>
 
 /** A way to the API that lets one call through whenever it is told to. */
 class Turnstile {
-  #waiting: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #credit = 0;
   private constructor(
     readonly server: Server,
