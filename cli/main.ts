@@ -11,6 +11,7 @@ import { writeRunbook } from "./runbook";
 import { status } from "./status";
 import { Complaint, terminal } from "./talk";
 import { unlock } from "./unlock";
+import { upCommand } from "./up";
 
 /** `standby`: thin commands over what a preview says. They decide nothing that the plan does not. */
 
@@ -74,6 +75,7 @@ adoptCommand(program);
 commentCommand(program);
 preflightCommand(program);
 rehearseCommand(program);
+upCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -141,7 +141,7 @@ export interface GuardArgs {
 export interface LimitArgs {
   /** Bytes the standby may be behind before a switchover is refused. @default 16777216 */
   lagBytes?: number;
-  /** Seconds one verb may take at a site. @default 60 */
+  /** Seconds one verb may take at a site, and one DNS write before it counts as pending. @default 60 */
   stepSeconds?: number;
   /**
    * Increments by which every sequence leaps after a failover that may have lost writes, so that new rows do not take the

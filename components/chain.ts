@@ -7,6 +7,7 @@ import { commandOf } from "../plan/render/command";
 import type { Scripts } from "../plan/scripts";
 import type { RecordAct, Step } from "../plan/step";
 import type { Dns } from "./dns/dns";
+import { overdue } from "./dns/overdue";
 
 /** What the chain of steps is made from. */
 export interface ChainArgs {
@@ -109,8 +110,8 @@ function recordStep(
   parent: pulumi.Resource,
 ): pulumi.CustomResource {
   const said = act.type === "TXT" ? args.sign(act.content) : act.content;
-  const { dependsOn, content } = gate(step, act, said, args, previous);
-  return args.dns.record(
+  const { ready, dependsOn, content } = gate(step, act, said, args, previous);
+  const record = args.dns.record(
     name,
     { zone: act.zone, name: act.name, type: act.type, content },
     {
@@ -121,11 +122,25 @@ function recordStep(
       ...(step.state === "todo" || mended(step) ? {} : { ignoreChanges: ["content"] }),
     },
   );
+  if (step.state === "todo" && !pulumi.runtime.isDryRun()) {
+    void ready.then(
+      () => overdue(record, act.name, step.bound),
+      () => undefined,
+    );
+  }
+  return record;
 }
 
 /** At rest a pivot that points elsewhere: the state says what it should be, so that only a refresh changes it back. */
 function mended(step: Step): boolean {
   return step.phase === "announce" && step.state === "done" && step.note !== undefined;
+}
+
+interface Gate {
+  /** The record may be written now. The one promise that rejects, with `dependsOn`. */
+  readonly ready: Promise<unknown>;
+  readonly dependsOn: pulumi.Input<pulumi.Resource[]>;
+  readonly content: pulumi.Input<string>;
 }
 
 /** What must hold in the moment before a record is written. A preview looks at nothing and shows the record as it will be. */
@@ -135,20 +150,21 @@ function gate(
   said: string,
   { plan, dns, claimId }: ChainArgs,
   previous: readonly pulumi.Resource[],
-): { readonly dependsOn: pulumi.Input<pulumi.Resource[]>; readonly content: pulumi.Input<string> } {
-  const free = { dependsOn: [...previous], content: said };
+): Gate {
+  const before = answered(previous);
+  const free = { ready: before, dependsOn: [...previous], content: said };
   if (step.state !== "todo" || pulumi.runtime.isDryRun()) return free;
   if (act.claim !== undefined) {
-    const claimed = answered(previous).then(async () => dns.claim(plan, await settled(claimId)));
-    return { dependsOn: claimed.then(() => [...previous]), content: said };
+    const ready = before.then(async () => dns.claim(plan, await settled(claimId)));
+    return { ...free, ready, dependsOn: ready.then(() => [...previous]) };
   }
   if (step.phase !== "announce") return free;
-  const verdict = answered(previous).then(() => dns.reread(plan, act));
+  const ready = before.then(() => dns.reread(plan, act));
   return {
-    dependsOn: verdict.then(() => [...previous]),
-    // The one promise that rejects is dependsOn.
-    content: verdict.then(
-      (one) => (one === "write" ? said : act.live),
+    ready,
+    dependsOn: ready.then(() => [...previous]),
+    content: ready.then(
+      (verdict) => (verdict === "write" ? said : act.live),
       () => said,
     ),
   };

@@ -223,7 +223,7 @@ function witnessRecord(context: Context): Draft {
       title: `announce epoch ${decision.epoch} in the witness record`,
       why: "From now on no guard lets a second primary start, whatever happens to this run.",
       undo: "none: epochs only grow; the next transition writes the next one",
-      bound: 60,
+      bound: wish.limits.stepSeconds,
       needs: [],
       act: {
         kind: "record",

@@ -74,7 +74,7 @@ export const announce: Phase = {
           title: `point ${pivotName(zone)} and the ${hostnames.length} names behind it to site ${context.to}`,
           why: "Clients move only when the site they move to accepts writes.",
           undo: "the reverse flip",
-          bound: 60,
+          bound: context.wish.limits.stepSeconds,
           needs: [],
           act: {
             kind: "record",
