@@ -100,6 +100,11 @@ export interface PostgresArgs {
   configFile?: string;
   /** Seconds a fast stop may take before it is taken back. @default 10 */
   stopSeconds?: number;
+  /**
+   * A logical slot that is kept at the primary, so that a delta knows removed rows too (docs/delta.md). Cost: it needs
+   * `wal_level = logical`, decodes all WAL, and holds it back until the standby has replayed it. @default none
+   */
+  deltaSlot?: string;
   /** Most WAL a slot may hold for an absent standby; beyond it the standby is seeded anew. @default "4GB" */
   slotKeep?: string;
 }

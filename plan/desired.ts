@@ -43,6 +43,7 @@ export const postgresSchema = z.strictObject({
   binDirectory: path.optional(),
   configFile: path.optional(),
   stopSeconds: seconds.default(10),
+  deltaSlot: identifier.optional(),
   slotKeep: z
     .string()
     .regex(/^[0-9]+(MB|GB|TB)$/, "must be a size such as 4GB")

@@ -8,7 +8,7 @@ export LC_ALL=C TZ=UTC
 cd /
 
 # Input. One line per key; a value is text to the end of its line and is never run as shell.
-action='' accept_loss='' accept_unproven='' bindir='' config='' data='' database=postgres delta_epoch='' digest='' discard_delta='' epoch='' from='' guard=''
+action='' accept_loss='' accept_unproven='' bindir='' config='' data='' database=postgres delta_epoch='' delta_slot='' digest='' discard_delta='' epoch='' from='' guard=''
 host='' keys='' kind='' kinds=all lag_limit=16777216 lock_wait=10 maintenance_off='' maintenance_on='' name=''
 password='' peer='' peer_host='' peer_port='' port=5432 replication_user='' run='' servers='' site='' slot_keep=4GB
 socket='' state='' step_bound=60 stop_bound=10 sequence_leap=10000 superuser=postgres to='' token='' value='' value_lsn=''
@@ -41,7 +41,7 @@ read_input() {
 assign() {
   case $1 in
   action) action=$2 ;; accept_loss) accept_loss=$2 ;; accept_unproven) accept_unproven=$2 ;; bindir) bindir=$2 ;;
-  config) config=$2 ;; data) data=$2 ;; database) database=$2 ;; delta_epoch) delta_epoch=$2 ;; digest) digest=$2 ;; discard_delta) discard_delta=$2 ;; epoch) epoch=$2 ;;
+  config) config=$2 ;; data) data=$2 ;; database) database=$2 ;; delta_epoch) delta_epoch=$2 ;; delta_slot) delta_slot=$2 ;; digest) digest=$2 ;; discard_delta) discard_delta=$2 ;; epoch) epoch=$2 ;;
   from) from=$2 ;; guard) guard=$2 ;; host) host=$2 ;; keys) keys=$2 ;; kind) kind=$2 ;; kinds) kinds=$2 ;;
   lag_limit) lag_limit=$2 ;; lock_wait) lock_wait=$2 ;; maintenance_off) maintenance_off=$2 ;;
   maintenance_on) maintenance_on=$2 ;; name) name=$2 ;; password) password=$2 ;; peer) peer=$2 ;;

@@ -14,6 +14,7 @@ export const DELTA = [
   "postgres/returned",
   "postgres/deltaScan",
   "postgres/deltaRows",
+  "postgres/deltaDecode",
   "postgres/deltaSql",
   "postgres/delta",
 ] as const;

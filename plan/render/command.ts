@@ -187,6 +187,7 @@ export function settings(site: SiteId, wish: Desired): Readonly<Record<string, s
     replication_user: here.database.replicationUser,
     stop_bound: String(here.database.stopSeconds),
     slot_keep: here.database.slotKeep,
+    delta_slot: here.database.deltaSlot ?? "",
     lag_limit: String(wish.limits.lagBytes),
     bindir: here.database.binDirectory ?? "",
     config: here.database.configFile ?? "",

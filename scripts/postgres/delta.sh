@@ -3,7 +3,7 @@
 # The site is in recovery, follows nobody and is only read. The result lies in STATE/delta/EPOCH, outside the data:
 #   delta.sql (one transaction, to be applied at the peer), rows.N.copy (COPY text), rows.jsonl (for eyes), summary.
 # Marker STATE/delta.done: EPOCH FORK END SHA256, written last. Danger: without it nothing may replace this site's data.
-# The file is returned.sh + deltaScan.sh + deltaRows.sh + deltaSql.sh + this one.
+# What stands in front of this file: DELTA in sites/guardProgram.ts.
 
 main() {
   read_input
@@ -61,6 +61,7 @@ export_delta() {
   mkdir -p "$work"
   give_to_owner "$state/delta" "$work"
   : >"$work/by_hand"
+  choose_way
   say "reads the writes that only this site holds: timeline $own_tli from $fork_text to $(lsn_of "$own_end")"
   read_commits
   find_start
@@ -70,6 +71,7 @@ export_delta() {
   list_tables
   note_oddities
   read_rows
+  if [ "$delta_way" = decoding ]; then decode; fi
   compare_rows
   checkpoint delta-compared
   write_sql
@@ -129,6 +131,7 @@ SPAN
   sha256=$(sha256sum "$work/delta.sql")
   sha256=${sha256%% *}
   {
+    printf 'way=%s\n' "$delta_way"
     printf 'epoch=%s\nsite=%s\ntimeline=%s\nfork=%s\nend=%s\n' "$delta_epoch" "$site" "$own_tli" "$fork_text" "$(lsn_of "$own_end")"
     printf 'transactions=%s\nfirst_commit=%s\nlast_commit=%s\n' "$transactions" "$since" "$latest"
     printf 'tables=%s\nrows=%s\n' "$(cut --delimiter='|' --fields=1 "$work/counts" | sort --unique | wc --lines)" "$(of '' '')"
@@ -144,8 +147,8 @@ SPAN
 # Lasting first, then in place under its name, then the marker. An older export of this epoch is kept beside it.
 put_away() {
   find "$work" -name 'rows.*.jsonl' -exec cat {} + >"$work/rows.jsonl"
-  find "$work" \( -name 'rows.*.jsonl' -o -name 'unsure.*.copy' -size 0 -o -name '[kp][0-9]*' \) -delete
-  (cd "$work" && rm -f map range start tables signature.* alike unlogged open)
+  find "$work" \( -name 'rows.*.jsonl' -o -name 'unsure.*.copy' -size 0 -o -name '[kmpr][0-9]*' \) -delete
+  (cd "$work" && rm -f map range start tables signature.* alike unlogged open blind)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
   folder=$state/delta/$delta_epoch

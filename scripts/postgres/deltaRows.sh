@@ -117,7 +117,7 @@ read_rows() {
 rows_of() {
   owned "$work/a$n"
   printf "copy (select ctid::text, %s from only %s where xmin::text::bigint = any('{%s}'::bigint[])) to stdout \\g '%s'\n" "$cols" "$table" "${xid_list%,}" "$work/a$n"
-  if [ "$keyed" = keyed ] && [ $((deletes + keyups)) -gt 0 ]; then
+  if [ "$keyed$delta_way" = keyedheap ] && [ $((deletes + keyups)) -gt 0 ]; then
     owned "$work/k$n"
     printf "copy (select %s from only %s) to stdout \\g '%s'\n" "$keys" "$table" "$work/k$n"
   fi
@@ -185,6 +185,15 @@ left join (select $(image "$bcols") as delta_image, delta_b.* from b$n delta_b) 
 left join (select * from b$n where $moved) delta_b on $same_key;
 SQL
   if [ $((deletes + keyups)) -eq 0 ]; then return 0; fi
+  if [ "$delta_way" = decoding ]; then
+    cat <<SQL
+create temp table r$n as select $keys from only $table with no data;
+\\copy r$n from '$work/r$n'
+insert into d$n select 'delete', case when delta_b.delta_old then 'stale' else 'changed' end, $(image "$bcols"), $bkeys, $bcols from b$n delta_b
+where exists (select from r$n delta_a where $same_key) and not exists (select from p$n where head = delta_b.delta_ctid::text);
+SQL
+    return 0
+  fi
   # Where each removed key was found, none is left to look for. Else: rows that are new at the peer, or were changed there
   # and deleted here; nothing tells the two apart, so they are only shown.
   cat <<SQL
@@ -202,13 +211,28 @@ SQL
 aliased() { printf '%s' "$akeys" | sed "s/delta_a\\./$1./g"; }
 
 # Without a key a row is known only by all its values: what the peer wrote alike since the fork counts as the same row.
+# Decoded, an update is a row that went and one that came; else nothing says which row of the peer it was.
 compare_bare() {
+  decoded=no
+  if [ "$delta_way" = decoding ] && ! grep --quiet "^$n|" "$work/blind"; then decoded=yes; fi
   cat <<SQL
 create temp table d$n as select case when head is null then 'insert' else 'update' end as delta_kind,
   case when head is not null then 'changed' when nth <= (select count(*) from b$n delta_b where not delta_b.delta_old and row($bcols)::text = delta_a.whole) then 'same' else 'absent' end as delta_class,
   ''::text as delta_there, $cols
 from (select delta_a.*, head, row($acols)::text as whole, row_number() over (partition by row($acols)::text, head is null) as nth
-  from a$n delta_a left join p$n on tail = delta_at) delta_a;
+  from a$n delta_a left join p$n on tail = delta_at and '$decoded' = 'no') delta_a;
 SQL
-  if [ $((deletes + updates)) -gt 0 ]; then note "table $table has no key: $updates updates and $deletes deletes were seen; the new rows are in rows.$n.copy, the old ones must be found by eye"; fi
+  if [ $((deletes + updates)) -eq 0 ]; then return 0; fi
+  if [ "$decoded" = yes ]; then
+    cat <<SQL
+create temp table m$n as select $cols from only $table with no data;
+\\copy m$n from '$work/m$n'
+insert into d$n select 'delete', case when nth <= (select count(*) from b$n delta_b where delta_b.delta_old and row($bcols)::text = delta_a.whole) then 'stale' else 'changed' end, '', $cols
+from (select delta_a.*, row($acols)::text as whole, row_number() over (partition by row($acols)::text) as nth from m$n delta_a) delta_a;
+SQL
+    return 0
+  fi
+  unknown='the old ones must be found by eye'
+  if [ "$delta_way" = decoding ]; then unknown='the old ones are not in the WAL: its REPLICA IDENTITY is not FULL'; fi
+  note "table $table has no key: $updates updates and $deletes deletes were seen; the new rows are in rows.$n.copy, $unknown"
 }

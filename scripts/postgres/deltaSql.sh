@@ -103,7 +103,11 @@ select count(*) as asked, count(*) filter (where delta_class = 'same') as same f
 \\echo same=:same
 \\if :before
 \\else
-insert into $table ($cols) overriding system value select $cols from delta_$n where delta_class = 'absent';
+delete from only $table where ctid in (select delta_b.delta_at from
+  (select delta_b.ctid as delta_at, row($bcols)::text as whole, row_number() over (partition by row($bcols)::text) as nth from only $table delta_b) as delta_b
+  where nth <= (select count(*) from delta_$n delta_a where delta_kind = 'delete' and delta_class = 'stale' and row($acols)::text = delta_b.whole));
+\\echo deleted=:ROW_COUNT
+insert into $table ($cols) overriding system value select $cols from delta_$n where delta_kind = 'insert' and delta_class = 'absent';
 \\echo inserted=:ROW_COUNT
 \\endif
 SQL

@@ -14,9 +14,10 @@ select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \
 checkpoint;
 select 'dropped', slot_name, pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_type = 'physical' and not active
   and slot_name in ('standby_$site', case when :'role' = 'standby' then 'standby_$peer' end);
-select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer');
+select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer', '$delta_slot');
 SQL
   ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  if [ -n "$delta_slot" ]; then keep_delta_slot || say "slot $delta_slot could not be kept: a delta would be read from the heap alone"; fi
   dropped='' leftover=''
   for line in $answer; do
     name_of=${line#*|}
@@ -35,4 +36,16 @@ SQL
   checkpoint before-settled
   store settled "$epoch"
   fact settled "$epoch"
+}
+
+# A logical slot serves at the primary only: what a standby replays takes away the catalog that the slot decodes by. Making
+# one waits for every transaction that runs.
+keep_delta_slot() {
+  sql <<SQL >/dev/null
+set statement_timeout = '20s';
+select pg_drop_replication_slot(slot_name) from pg_replication_slots
+  where slot_name = '$delta_slot' and not active and (pg_is_in_recovery() or wal_status = 'lost');
+select pg_create_logical_replication_slot('$delta_slot', 'test_decoding')
+  where not pg_is_in_recovery() and not exists (select from pg_replication_slots where slot_name = '$delta_slot');
+SQL
 }

@@ -28,7 +28,7 @@ guard_configuration() {
   printf '%s=%s\n' name "$name" site "$site" peer "$peer" state "$state" data "$data" port "$port" \
     superuser "$superuser" database "$database" bindir "$bindir" config "$config" socket "$socket" host "$host" \
     peer_host "$peer_host" peer_port "$peer_port" replication_user "$replication_user" zone "$zone" \
-    witness_name "$witness_name" servers "$servers" keys "$keys" guard "$guard" \
+    witness_name "$witness_name" servers "$servers" keys "$keys" guard "$guard" delta_slot "$delta_slot" \
     maintenance_on "$maintenance_on" maintenance_off "$maintenance_off"
   printf '%s' "$services"
 }

@@ -73,6 +73,7 @@ watch_once() {
   if is_writable; then writable=yes; fi
   writable_pid=$pid
   ask_peer >"$work/peer" 2>/dev/null &
+  if [ "$writable" = yes ] && [ -n "$delta_slot" ]; then advance_slot >/dev/null 2>&1 & fi
   look_at_witness
   wait || :
   read_peer
@@ -168,6 +169,14 @@ ask_peer() {
   printf "select standby.answer('%s');\n" "$nonce" | as_owner timeout --kill-after=1 "$ask_bound" "$bindir/psql" \
     --no-psqlrc --quiet --no-align --tuples-only --no-password \
     "host=$peer_host port=$peer_port user=$replication_user dbname=$database connect_timeout=2"
+}
+# What the standby has replayed is in no delta. In small steps, or the bound of a question would be none; a session that
+# outlives it goes on by itself.
+advance_slot() {
+  as_owner timeout --kill-after=1 "$ask_bound" "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --no-password \
+    --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="
+      select pg_replication_slot_advance(slot_name, least(replay_lsn, confirmed_flush_lsn + 16777216)) from pg_replication_slots, pg_stat_replication
+        where slot_name = '$delta_slot' and not pg_replication_slots.active and application_name = 'standby_$peer' and confirmed_flush_lsn < replay_lsn"
 }
 read_peer() {
   nonce='' heard='' peer_role='' peer_epoch=0 peer_to='' peer_guard=''

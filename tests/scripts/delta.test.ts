@@ -146,40 +146,6 @@ test("a transaction that began before the cut and was committed after it is in t
   expect(await tableAt("b")).toEqual([{ id: 1, v: "early" }]);
 });
 
-test("of two hundred sub-transactions before and after the cut, more than a backend remembers, the kept ones are in it", async () => {
-  await pair.a.query("create table t(id int primary key, v text); insert into t values (0, '')");
-  const nested = (from: number, to: number) =>
-    `do $$ begin for n in ${from}..${to} loop
-      begin
-        insert into t values (n, 'sub');
-        begin
-          update t set v = 'last ' || n where id = 0;
-          if n % 2 = 0 then raise 'inner'; end if;
-        exception when raise_exception then null; end;
-        if n % 3 = 0 then raise 'outer'; end if;
-      exception when raise_exception then null; end;
-    end loop; end $$`;
-  await session(async (client) => {
-    await client.query("begin");
-    await client.query(nested(1, 100));
-    await pair.a.query("checkpoint");
-    await cutOff(pair);
-    await client.query(nested(101, 200));
-    await client.query("commit");
-  });
-  const before = await tableAt("a");
-  const lines = await loseA(pair);
-  const { facts } = await pair.holds("a", "delta", { value: "export", ...lines });
-  expect(facts).toMatchObject({
-    delta_transactions: "1",
-    delta_conflicts: "0",
-    delta_updates: "1",
-  });
-  await apply(pair, facts, "yes");
-  expect(before).toHaveLength(1 + 134);
-  expect(await tableAt("b")).toEqual(before);
-});
-
 test("a transaction prepared before the cut and committed after it is named, and its rows are in the delta", async () => {
   await pair.close();
   pair = await Pair.streaming({ max_prepared_transactions: "4" });

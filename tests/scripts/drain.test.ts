@@ -125,7 +125,7 @@ test("where the standby cannot fetch, there is no token, a stays fenced and the 
   await diverge(10);
   signalProcess(titled("b", "walreceiver"), "SIGSTOP");
   await pair.a.kill();
-  const fence = await pair.holds("a", "fence", { value: "dead", ...lines, step_bound: 6 });
+  const fence = await pair.holds("a", "fence", { value: "dead", ...lines, step_bound: 15 });
   expect(fence.facts).toMatchObject({ drained: "no", token: "-", fenced: "yes" });
   expect(fence.stderr).toMatch(/not drained: site b has fetched up to/);
   await pair.holds("a", "fenced", { value: "lost", ...lines, token: "-" });
