@@ -115,7 +115,7 @@ test("the slot is kept at the primary only, and the guard moves it up to what th
   pair = await Pair.streaming({ wal_level: "logical" });
   const delta_slot = "kept";
   const slots = async (site: "a" | "b") =>
-    await pair.site(site).query<{
+    pair.site(site).query<{
       name: string;
       lsn: string;
     }>("select slot_name as name, confirmed_flush_lsn::text as lsn from pg_replication_slots where slot_type = 'logical'");
