@@ -29,8 +29,8 @@ export interface ExecutorArgs {
   readonly dryRun: boolean;
   readonly parallel: number;
   readonly snapshot: Snapshot;
-  /** Writes the state; `durable` = it survives a power loss. */
-  readonly save: (durable: boolean) => Promise<void>;
+  /** Writes the state. */
+  readonly save: () => void;
   readonly report: Report;
   readonly signal: AbortSignal;
 }
@@ -70,7 +70,7 @@ export class Executor {
         if (work.pending !== undefined) snapshot.end(work.pending.state, undefined, undefined);
         this.fail(error, work.told.urn);
         end(false);
-        if (!this.#args.dryRun) await this.#args.save(true);
+        if (!this.#args.dryRun) this.#args.save();
         throw new Stopped();
       }
     } finally {
@@ -83,15 +83,15 @@ export class Executor {
     if (dryRun || work.pending === undefined) {
       const result = await work.act();
       if (!dryRun) snapshot.end(result ?? (work.before as State), work.before, result);
-      if (!dryRun) await save(true);
+      if (!dryRun) save();
       return result;
     }
     const { state, type } = work.pending;
     snapshot.begin(state, type);
-    await save(false);
+    save();
     const result = await work.act();
     snapshot.end(state, work.before, result);
-    await save(true);
+    save();
     return result;
   }
 
@@ -101,7 +101,7 @@ export class Executor {
     const end = this.#args.report.begin(told);
     if (!this.#args.dryRun) {
       this.#args.snapshot.end(after, before, after);
-      if (differs) await this.#args.save(true);
+      if (differs) this.#args.save();
     }
     end(true);
   }

@@ -81,13 +81,17 @@ class LabEngine implements Engine {
     checkOrder(checkpoint.deployment.resources ?? []);
     new Snapshot(checkpoint); // throws when a secret is encrypted
     const unlock = await this.where.store.lock();
-    await this.where.store.save(() => checkpoint).finally(unlock);
+    try {
+      this.where.store.save(checkpoint);
+    } finally {
+      await unlock();
+    }
   }
 
   async setConfig(key: string, value: string, options: { secret?: boolean } = {}): Promise<void> {
     const config = await this.where.store.config();
     const one = options.secret === true ? { value, secret: true } : { value };
-    await this.where.store.saveConfig({ ...config, [this.#key(key)]: one });
+    this.where.store.saveConfig({ ...config, [this.#key(key)]: one });
   }
 
   async getConfig(key: string): Promise<string | undefined> {
@@ -96,7 +100,7 @@ class LabEngine implements Engine {
 
   async removeConfig(key: string): Promise<void> {
     const { [this.#key(key)]: _gone, ...rest } = await this.where.store.config();
-    await this.where.store.saveConfig(rest);
+    this.where.store.saveConfig(rest);
   }
 
   async outputs(): Promise<Record<string, unknown>> {

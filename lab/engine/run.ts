@@ -58,8 +58,7 @@ export async function perform(
   const report = new Report(title, stackUrn, options.onEvent);
   const dryRun = verb === "preview";
   const signal = options.signal ?? new AbortController().signal;
-  const save = (durable: boolean): Promise<void> =>
-    where.store.save(() => checkpointOf(snapshot, checkpoint, where.version), durable);
+  const save = (): void => where.store.save(checkpointOf(snapshot, checkpoint, where.version));
   const executor = new Executor({ dryRun, parallel: PARALLEL, snapshot, save, report, signal });
   const env = environment(where.args.env, options.env);
   const config = await where.store.config();
@@ -69,7 +68,7 @@ export async function perform(
     if (!(error instanceof Stopped)) executor.fail(error, undefined);
   });
   await executor.idle();
-  if (!dryRun) await save(true);
+  if (!dryRun) save();
   sayHowItEnded(verb, run);
   const exitCode = executor.stopped ? 1 : 0;
   const { summary, diagnostics, steps } = report;

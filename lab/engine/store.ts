@@ -4,7 +4,7 @@
  */
 import { createHash, randomUUID } from "node:crypto";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
-import { FileHandle, mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { readFile, readdir, rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import * as path from "node:path";
 import { Checkpoint } from "./engine";
@@ -25,9 +25,6 @@ export class Store {
   readonly #checkpoint: string;
   readonly #config: string;
   readonly #locks: string;
-  #wanted: (() => string) | undefined;
-  #durable = false;
-  #writing: Promise<void> | undefined;
 
   constructor(stateDir: string, project: string, stack: string) {
     this.#checkpoint = path.join(stateDir, "stacks", project, `${stack}.json`);
@@ -41,25 +38,11 @@ export class Store {
   }
 
   /**
-   * Writes the checkpoint; resolves when a write that began after this call is done. Calls that come
-   * while one is being written share the next one, so parallel steps do not queue up.
-   *
-   * `durable` = it survives a power loss too. What is about to begin need not: only a crash of this
-   * process must leave its trace, and a write without a sync costs a tenth.
+   * Writes the checkpoint: whole or not at all when this process is killed. As with the real file backend a power loss of the
+   * runner may take the last writes back, for nothing is synced.
    */
-  async save(content: () => Checkpoint, durable = true): Promise<void> {
-    this.#wanted = () => JSON.stringify(content());
-    this.#durable ||= durable;
-    while (this.#writing !== undefined) await this.#writing;
-    const make = this.#wanted;
-    if (make === undefined) return; // somebody else's write, begun after this call, has it
-    const sync = this.#durable;
-    [this.#wanted, this.#durable] = [undefined, false];
-    if (!sync) return replaceFileAtOnce(this.#checkpoint, make());
-    this.#writing = replaceFile(this.#checkpoint, make()).finally(
-      () => (this.#writing = undefined),
-    );
-    await this.#writing;
+  save(checkpoint: Checkpoint): void {
+    replaceFile(this.#checkpoint, JSON.stringify(checkpoint));
   }
 
   async config(): Promise<Config> {
@@ -67,8 +50,8 @@ export class Store {
     return text === undefined ? {} : (JSON.parse(text) as Config);
   }
 
-  async saveConfig(config: Config): Promise<void> {
-    await replaceFile(this.#config, JSON.stringify(config, undefined, 1));
+  saveConfig(config: Config): void {
+    replaceFile(this.#config, JSON.stringify(config, undefined, 1));
   }
 
   /**
@@ -81,7 +64,7 @@ export class Store {
     const file = path.join(this.#locks, `${randomUUID()}.json`);
     await this.#refuseIfHeld(file);
     const holder = { pid: process.pid, user: userName(), host: hostname(), time: new Date() };
-    await replaceFile(file, JSON.stringify({ ...holder, time: holder.time.toISOString() }));
+    replaceFile(file, JSON.stringify({ ...holder, time: holder.time.toISOString() }));
     try {
       await this.#refuseIfHeld(file);
     } catch (error) {
@@ -136,34 +119,11 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-// Without a sync; nothing else runs meanwhile, so it cannot overtake another write.
-function replaceFileAtOnce(file: string, content: string): void {
+function replaceFile(file: string, content: string): void {
   const temporary = `${file}.${process.pid}.tmp`;
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(temporary, content, { mode: 0o600 });
   renameSync(temporary, file);
-}
-
-async function replaceFile(file: string, content: string): Promise<void> {
-  const temporary = `${file}.${process.pid}.${randomUUID().slice(0, 8)}.tmp`;
-  const handle = await create(temporary);
-  try {
-    await handle.writeFile(content);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-}
-
-async function create(file: string): Promise<FileHandle> {
-  try {
-    return await open(file, "wx", 0o600);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    return open(file, "wx", 0o600);
-  }
 }
 
 /** What the real engine puts into a checkpoint's head; the hash is over time and version. */

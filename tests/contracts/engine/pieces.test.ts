@@ -1,5 +1,5 @@
 /** The engine's pure pieces, by tables. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { applyIgnore, matches } from "../../../lab/engine/ignore";
@@ -120,17 +120,15 @@ test("Pulumi.yaml: name, main and the runtime's options", async () => {
   rmSync(dir, { recursive: true });
 });
 
-test("checkpoints that come at once share a write, and the last one wins", async () => {
+test("a checkpoint is on disk when save returns, readable by its owner alone", async () => {
   const dir = mkdtempSync(path.join(tmpdir(), "engine-store-"));
   const store = new Store(dir, "p", "dev");
-  let serial = 0;
-  const checkpoint = () => ({ version: 3, deployment: { metadata: { serial } } }) as const;
-  await Promise.all(
-    Array.from({ length: 20 }, async () => {
-      serial++;
-      await store.save(checkpoint);
-    }),
-  );
-  expect((await store.load())?.deployment.metadata).toEqual({ serial: 20 });
+  for (const serial of [1, 2]) {
+    store.save({ version: 3, deployment: { metadata: { serial } } });
+    expect((await store.load())?.deployment.metadata).toEqual({ serial });
+  }
+  const folder = path.join(dir, "stacks/p");
+  expect(readdirSync(folder)).toEqual(["dev.json"]);
+  expect(statSync(path.join(folder, "dev.json")).mode & 0o777).toBe(0o600);
   rmSync(dir, { recursive: true });
 });
