@@ -204,6 +204,14 @@ export const settle: Phase = {
           why: "A forgotten slot fills a disk; an unsettled epoch is taken up again.",
           undo: "nothing to take back",
           parts: [
+            // A site that was lost between drain and outside comes back with it on.
+            part(
+              context,
+              from,
+              "site/maintenance",
+              { value: "off", ...epochLines(context) },
+              { optional: true, dial: !standbyAway && factsOf(left)?.maintenance === true },
+            ),
             part(context, to, "postgres/settle", epochLines(context), {
               seen: { value: pending },
               beside: true,

@@ -8,7 +8,9 @@ main() {
   recall promoted
   promoted_epoch=${recalled%% *} promoted_tli=${recalled##* }
   # Before the new epoch is written down: a refusal must not hide what it refuses.
-  if [ -n "$promoted_epoch" ]; then
+  recall settled
+  # What was settled is history, also where no later timeline has been heard of here.
+  if [ -n "$promoted_epoch" ] && { [ "$promoted_epoch" = "$epoch" ] || [ "${recalled:-0}" -lt "$promoted_epoch" ]; }; then
     read_control || fault "cannot read the control file of $data" "look at the disk"
     if [ "$promoted_epoch" = "$epoch" ] || [ "$(newest_timeline)" -le "$promoted_tli" ]; then
       refuse "this site recorded its promotion to timeline $promoted_tli in epoch $promoted_epoch" "run the update again with activeSite $site; going back is a switchover after that"
@@ -22,7 +24,7 @@ main() {
   fact revoked yes
 }
 
-# The newest timeline this site knows. Only a later one than its own promotion's shows that the promotion is history.
+# The newest timeline this site knows. A later one than its own promotion's shows that an unsettled promotion is history.
 newest_timeline() {
   newest=$own_tli
   for history in "$data"/pg_wal/*.history; do

@@ -23,7 +23,8 @@ export function deltaDiffers(site: LabSite): string | undefined {
   return found === sum ? undefined : `the delta's marker says ${String(sum)}, its file is ${found}`;
 }
 
-function deltaRows(site: LabSite): readonly LedgerRow[] {
+/** Rows of the delta that a site exported, whatever became of the site since. */
+export function deltaRows(site: LabSite): readonly LedgerRow[] {
   const { stateDirectory } = site.cluster;
   if (!existsSync(join(stateDirectory, "delta.done"))) return [];
   const marker = readFileSync(join(stateDirectory, "delta.done"), "utf8");

@@ -6,7 +6,7 @@ import { Sampler } from "../../lab/sampler";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
 import type { Lab } from "../../lab/lab";
 import { ledgerRows } from "./evidence";
-import { keptRows } from "./kept";
+import { deltaRows, keptRows } from "./kept";
 
 /** Clients that write all the time, and an eye on both servers. */
 export class Load {
@@ -64,7 +64,7 @@ export class Load {
     const mine = ({ writer }: { writer: number }) => writer >= this.firstWriter;
     const rows = ((await ledgerRows(main)) ?? []).filter(mine);
     const known = new Set(rows.map((row) => `${row.writer}:${row.seq}`));
-    const more = kept ? (await keptRows(other)).filter(mine) : [];
+    const more = kept ? [...(await keptRows(other)), ...deltaRows(main)].filter(mine) : [];
     const left = more.filter((row) => !known.has(`${row.writer}:${row.seq}`));
     // A site that was not rewound yet holds the rows of its delta too.
     const delta = [...new Map(left.map((row) => [`${row.writer}:${row.seq}`, row])).values()];

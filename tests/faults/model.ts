@@ -15,6 +15,8 @@ import { change, keyOf, writers, type World } from "../plan/world";
 export type Move =
   | { readonly kind: "begin"; readonly site: SiteId; readonly accept: boolean }
   | { readonly kind: "advance"; readonly run: number }
+  /** The run goes on to its end. */
+  | { readonly kind: "finish"; readonly run: number }
   /** The run's next step gets only so far, and the run learns nothing of it. */
   | { readonly kind: "kill"; readonly run: number; readonly stage: number }
   | { readonly kind: "event"; readonly choice: number }
@@ -35,7 +37,8 @@ export const moves: fc.Arbitrary<readonly Move[]> = fc.array(
       weight: 3,
       arbitrary: fc.record({ kind: fc.constant("begin" as const), site, accept: fc.boolean() }),
     },
-    { weight: 8, arbitrary: fc.record({ kind: fc.constant("advance" as const), run: small }) },
+    { weight: 7, arbitrary: fc.record({ kind: fc.constant("advance" as const), run: small }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("finish" as const), run: small }) },
     {
       weight: 3,
       arbitrary: fc.record({ kind: fc.constant("kill" as const), run: small, stage: small }),
@@ -73,6 +76,8 @@ class Table {
         return undefined;
       case "advance":
         return this.#advance(move.run, undefined);
+      case "finish":
+        return this.#finish(move.run);
       case "kill":
         return this.#advance(move.run, move.stage);
       case "event":
@@ -96,7 +101,7 @@ class Table {
     const made = planFor(this.world, flags);
     if (made.refusals.length > 0) return;
     if (flags.acceptUnproven === made.epoch && !this.world[made.from].reach) this.#unproven = true;
-    // Two runs of one number differ in their random half; here the later one is the higher.
+    // The random half of a run id.
     this.#counter += 1;
     const id = nextRun(this.world) + this.#counter / 1000;
     this.#runs.push({ id, epoch: made.epoch, steps: todo(made), at: 0 });
@@ -108,6 +113,15 @@ class Table {
       .join(" ");
     const epoch = Number(/accept(?:Loss|Unproven) ([0-9]+)/.exec(hints)?.[1]);
     return epoch > 0 ? { activeSite, acceptLoss: epoch, acceptUnproven: epoch } : { activeSite };
+  }
+
+  #finish(choice: number): string | undefined {
+    const run = this.#runs[choice % Math.max(1, this.#runs.length)];
+    while (run?.steps[run.at] !== undefined && this.#runs.includes(run)) {
+      const wrong = this.#advance(this.#runs.indexOf(run), undefined);
+      if (wrong !== undefined) return wrong;
+    }
+    return undefined;
   }
 
   #advance(choice: number, stage: number | undefined): string | undefined {
@@ -192,7 +206,17 @@ function converge(start: World, activeSite: SiteId, told = false): string | unde
     }
     if (asked > 0) flags = { ...flags, acceptLoss: asked, acceptUnproven: asked };
     const next = planFor(world, flags);
-    if (trace.code === 0 && next.refusals.length === 0 && todo(next).length === 0) return undefined;
+    if (trace.code === 0 && next.refusals.length === 0 && todo(next).length === 0) {
+      return leftOver(world, activeSite, start);
+    }
   }
   return `no rest for ${activeSite} after ${MOST_UPDATES} updates: ${keyOf(start)}`;
+}
+
+/** At rest nobody is kept out: neither where the services run nor where they may run next. */
+function leftOver(world: World, site: SiteId, start: World): string | undefined {
+  const closed = SITE_IDS.filter((id) => world[id].maintenance && world[id].settled > 0);
+  return closed.length === 0
+    ? undefined
+    : `maintenance is left on at ${closed.join(" and ")} with ${site} serving: ${keyOf(start)}`;
 }

@@ -80,4 +80,19 @@ export const diverged = returning("returns-with-writes-of-its-own-under-load", {
   heal: (scene) => comeBack(scene, "a"),
 });
 
-export const returnCells: readonly Cell[] = [diverged, spanningTheFork, startedInARewind];
+/** The flag is set back before the returned site was taken in again: join exports and rewinds it, then it takes over. */
+const setBackAtOnce: Cell = {
+  ...startedInARewind,
+  id: "rejoin/join/set-back-before-it-was-taken-in-again",
+  ...{ transition: "rejoin", row: "join", fault: "set back at once" },
+  hooks: () => ({}),
+  heal: () => Promise.resolve(),
+  flags: { activeSite: "a", acceptLoss: 4 },
+};
+
+export const returnCells: readonly Cell[] = [
+  diverged,
+  spanningTheFork,
+  startedInARewind,
+  setBackAtOnce,
+];

@@ -19,7 +19,10 @@ export function runModel(seed: number): CellResult {
   const seconds = (Date.now() - began) / 1000;
   const story = `${found.numRuns} sequences, seed ${seed}`;
   const red = found.failed
-    ? [`path ${String(found.counterexamplePath)}: ${JSON.stringify(found.counterexample)}`]
+    ? [
+        found.errorInstance instanceof Error ? found.errorInstance.message : "it failed",
+        `path ${String(found.counterexamplePath)}: ${JSON.stringify(found.counterexample)}`,
+      ]
     : [];
   return { id: MODEL_ID, verdict: "C", red, seconds, updates: 0, story };
 }

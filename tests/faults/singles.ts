@@ -147,6 +147,13 @@ const hands: readonly Cell[] = [
       }),
     }),
   ),
+  single("verify", "killed-and-b-promoted-by-hand", {
+    expect: ["C"],
+    hooks: beforeRow("verify", () => ({ kind: "kill" })),
+    heal: async ({ lane }) => {
+      await lane.lab.b.cluster.query("select pg_promote()");
+    },
+  }),
   single("promote", "b-promoted-by-hand", {
     expect: ["C"],
     hooks: beforeRow("promote", async ({ lane }) => {

@@ -110,3 +110,26 @@ test.each([
   expect(outlook.way).toBe(way);
   expect(rejoinTitle(outlook)).toContain(title);
 });
+
+test("the flag set back before the returned site was taken in again: join exports its writes, and the flip goes on", () => {
+  const trace = update(divergedWorld(), { activeSite: "a" });
+  expect(trace).toMatchObject({ code: 0, plan: { transition: "switchover", epoch: 3 } });
+  expect(dialled(trace.plan.steps.find(({ id }) => id === "join"))).toEqual([
+    "postgres/delta",
+    "postgres/rejoin",
+  ]);
+  const flags = { activeSite: "a" } as const;
+  const joined = trace.after[2] ?? divergedWorld();
+  expect(planFor(joined, flags).digest).toBe(trace.plan.digest);
+});
+
+test("a site that was lost with maintenance on comes back without it", () => {
+  const drained = change(atRest("a"), "a", { maintenance: true });
+  const lostThen = change(drained, "a", { reach: false, role: "down", stop: "in_production" });
+  const flags = { activeSite: "b", acceptLoss: 2, acceptUnproven: 2 } as const;
+  const after = update(lostThen, flags).seen.at(-1) ?? lostThen;
+  const back = change(after, "a", { reach: true, role: "standby", signal: true });
+  const rest = update(back, flags);
+  expect(rest.plan.transition).toBe("rejoin");
+  expect(rest.seen.at(-1)?.a.maintenance).toBe(false);
+});
