@@ -38,11 +38,13 @@ class Demo {
   async run(): Promise<DemoReport> {
     await this.build();
     await this.flip("b", "The flag moves to b, while clients write");
+    await this.again("b");
     await this.flip("a", "The flag moves back to a");
     await this.disaster();
     await this.comeBack();
     const handedOver = await handOver(this.tour, this.story);
     await this.flip("a", "The flag moves back to a, which stands by again");
+    await this.again("a");
     const { acked, lost } = await this.tour.accountAll("a");
     return {
       handedOver,
@@ -78,7 +80,6 @@ class Demo {
     );
     if (measured === undefined) throw new Error(refusalOf(result));
     await this.tell(measured);
-    await this.again(to);
   }
 
   private async tell(measured: MeasuredTransition): Promise<void> {

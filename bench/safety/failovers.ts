@@ -33,6 +33,9 @@ export async function crashFailovers(n: number): Promise<CrashFailovers> {
     const isMixed = index % 5 < 2;
     const one = await crashFailover(isMixed ? index + 1 : undefined);
     times.push(one.exportMs);
+    process.stdout.write(
+      `failover ${index + 1}/${n}: ${one.acked} acknowledged, ${one.missing} missing, ${one.surplus} surplus\n`,
+    );
     total.mixed += isMixed ? 1 : 0;
     total.acked += one.acked;
     total.onPrimary += one.onPrimary;

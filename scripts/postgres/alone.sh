@@ -24,6 +24,8 @@ find_wal_end() {
 }
 
 recover_alone() {
+  # Whatever ends this run now, a start of the folder is one as a standby.
+  place_signal
   say "a transaction with very many sub-transactions was running when PostgreSQL died; recovers without anybody"
   if postmaster && ! stop_postgres INT "$stop_bound" && ! stop_postgres QUIT 5; then fault "PostgreSQL did not stop" "end it by hand, then run the update again"; fi
   if [ -n "$(data_processes)" ]; then fault "processes still work in $data" "end them, then run the update again"; fi

@@ -44,7 +44,7 @@ make_copy() {
     'max_worker_processes = 0' 'max_logical_replication_workers = 0' 'max_replication_slots = 1000' 'max_prepared_transactions = 1000' \
     "standby.state_directory = ''" >"$copy/decode.conf"
   give_to_owner "$copy/decode.conf"
-  (in_copy && start_postgres)
+  (in_copy && start_postgres) || later "the copy does not start" "read $state/log/server.log; without deltaSlot the rows are read from the heap"
   checkpoint delta-copy-started
 }
 in_copy() { data=$copy data_path=$(cd -P "$copy" && pwd) && socket=$copy.run config=$copy/decode.conf; }

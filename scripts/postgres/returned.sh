@@ -45,11 +45,13 @@ find_end() {
   read_control || fault "cannot read the control file of $data" "look at the disk"
   if [ "$control_system" != "$peer_system" ]; then refuse "this is system $control_system, site $peer is system $peer_system" "the two sites hold different databases: check dataDirectory of both"; fi
   running=yes
-  if ! postmaster; then running=no; fi
-  case $running$pid_status in yesready* | yesstandby*) ;; *) if never_readable; then end_unread; fi ;; esac
-  if [ "$running" = no ]; then
+  if ! postmaster; then
+    running=no
     place_signal
     checkpoint signal-placed
+  fi
+  case $running$pid_status in yesready* | yesstandby*) ;; *) if never_readable; then end_unread; fi ;; esac
+  if [ "$running" = no ]; then
     if [ "$control_state" = 'shut down' ]; then
       number_of "$control_lsn"
       record_end "$number" "$control_tli"
@@ -68,7 +70,10 @@ end_unread() {
   if is_beyond; then
     recover_alone
     own_end=''
-  elif [ "$running" = yes ] && ! stop_postgres INT "$stop_bound"; then fault "PostgreSQL did not stop within $stop_bound s" "look at its log"; fi
+  elif [ "$running" = yes ]; then
+    place_signal
+    stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"
+  fi
   running=no
 }
 

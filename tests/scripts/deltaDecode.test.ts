@@ -54,6 +54,13 @@ test("of two hundred sub-transactions before and after the cut, more than a back
   });
   const before = await tableAt("a");
   const lines = await loseA(pair);
+  for (const failAt of ["alone-marked", "alone-renamed", "alone-recovered"]) {
+    const killed = await pair.verb("a", "delta", { value: "export", ...lines }, { failAt });
+    expect([failAt, killed.code]).toEqual([failAt, 137]);
+    // Somebody starts it: where it has its name it has its signal, and stays `starting`.
+    await pair.a.start(5000).catch(() => undefined);
+    expect([failAt, await pair.writers()]).toEqual([failAt, 1]);
+  }
   const { facts } = await pair.holds("a", "delta", { value: "export", ...lines });
   expect(facts).toMatchObject({
     delta_transactions: "1",
