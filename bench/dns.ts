@@ -8,12 +8,15 @@ import { plantFaults } from "../lab/cloudflare/plant";
 import { seedPair, shapeOf } from "../lab/cloudflare/seed";
 import { packageRoot } from "../lab/tour";
 import { zonesOfState } from "../plan/dns/state";
+import { benchFleet, type Fleet } from "./dns/fleet";
 import { octodnsRow } from "./dns/octodns";
 import { perNameRow, pivotRow, type DnsRow, type Flip } from "./dns/tools";
 
 /** What `bench -- dns` found. Seconds are of the emulator's virtual clock: 0.2 s a call, 1,200 calls in 300 s. */
 export interface DnsReport {
   readonly rows: readonly DnsRow[];
+  /** Real seconds, not virtual ones. */
+  readonly fleet: Fleet | { readonly why: string };
   readonly skipped: readonly { readonly tool: string; readonly n: number; readonly why: string }[];
   readonly strays: { readonly n: number; readonly refused: number; readonly falseRefusals: number };
   readonly planted: {
@@ -25,9 +28,13 @@ export interface DnsReport {
   };
 }
 
+const FLEET_ROUNDS = 5;
 const SIZES = [1, 100, 1000, 10_000];
 
-export async function benchDns(sizes: readonly number[] = SIZES): Promise<DnsReport> {
+export async function benchDns(
+  sizes: readonly number[] = SIZES,
+  fleetRounds = FLEET_ROUNDS,
+): Promise<DnsReport> {
   const rows: DnsRow[] = [];
   const skipped: { tool: string; n: number; why: string }[] = [];
   for (const n of sizes) {
@@ -49,7 +56,20 @@ export async function benchDns(sizes: readonly number[] = SIZES): Promise<DnsRep
     `planted faults: ${planted.named} of ${planted.n} named in ${planted.records} records, ${planted.calls} calls, ${planted.virtualSeconds} s\n` +
       `stray plans: ${strays.refused} of ${strays.n} refused, ${strays.falseRefusals} of ${strays.n} clean ones refused\n`,
   );
-  return { rows, skipped, strays, planted };
+  const fleet = fleetRounds > 0 ? await benchFleet(fleetRounds) : { why: "not asked for" };
+  process.stdout.write(fleetText(fleet));
+  return { rows, skipped, strays, planted, fleet };
+}
+
+function fleetText(fleet: DnsReport["fleet"]): string {
+  if ("why" in fleet) return `resolver fleet skipped: ${fleet.why}\n`;
+  const { ttlSeconds, watchedSeconds, rows } = fleet;
+  return rows
+    .map(({ kind, n, p50Seconds, maxSeconds, neverMoved }) => {
+      const never = neverMoved > 0 ? `, ${neverMoved} not within ${watchedSeconds} s` : "";
+      return `last client, TTL ${ttlSeconds} s: ${kind.padEnd(42)} p50 ${p50Seconds} s, max ${maxSeconds} s of ${n} flips${never}\n`;
+    })
+    .join("");
 }
 
 const ZONE = "shop.test";

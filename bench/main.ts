@@ -72,8 +72,9 @@ program
   )
   .option("--names <n...>", "how many names", ["1", "100", "1000", "10000"])
   .option("--json <file>", "write the figures there too")
-  .action(async (options: { names: string[]; json?: string }) => {
-    const report = await benchDns(options.names.map(Number));
+  .option("--fleet <n>", "how many flips the resolver fleet is watched for, 36 s each", "5")
+  .action(async (options: { names: string[]; fleet: string; json?: string }) => {
+    const report = await benchDns(options.names.map(Number), Number(options.fleet));
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
     }

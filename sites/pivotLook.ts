@@ -1,8 +1,8 @@
+import { z } from "zod";
 import { pivotName, siteName } from "../plan/desired";
 import { SITE_IDS, type SiteId } from "../plan/terms";
 import { newestAnnounced } from "./claim";
 import { apiCall, type ApiAccess } from "./cloudflareApi";
-import { z } from "zod";
 
 /** What the vendor's control plane says of one pivot, apart from the plan: read just before it is written, and after. */
 export interface PivotLook {
@@ -11,13 +11,16 @@ export interface PivotLook {
   readonly at: SiteId | { readonly other: string } | undefined;
 }
 
+/** A zone and its id at the vendor. */
+export interface ZoneId {
+  readonly zone: string;
+  readonly id: string;
+}
+
 const recordSchema = z.object({ content: z.string() });
 
 /** One call. Throws ApiProblem. */
-export async function lookAtPivot(
-  access: ApiAccess,
-  { zone, id }: { readonly zone: string; readonly id: string },
-): Promise<PivotLook> {
+export async function lookAtPivot(access: ApiAccess, { zone, id }: ZoneId): Promise<PivotLook> {
   const query = `type=CNAME&name.exact=${pivotName(zone)}`;
   const { result } = await apiCall(access, "GET", `zones/${id}/dns_records?${query}`);
   const contents = z
@@ -32,16 +35,15 @@ export async function lookAtPivot(
     : { zone, at: site };
 }
 
-/** All pivots and the newest epoch of the first zone: one call a zone and one more. Throws ApiProblem. */
+/** Pivots of these zones and the newest epoch that the first zone speaks of: one call each. Throws ApiProblem. */
 export async function lookAtPivots(
   access: ApiAccess,
-  zones: readonly { readonly zone: string; readonly id: string }[],
+  first: ZoneId,
+  zones: readonly ZoneId[],
 ): Promise<{
   readonly pivots: readonly PivotLook[];
   readonly newest: { readonly epoch: number; readonly what: string };
 }> {
-  const [first] = zones;
-  if (first === undefined) throw new Error("at least one zone");
   const [newest, pivots] = await Promise.all([
     newestAnnounced(access, first.id, first.zone),
     Promise.all(zones.map((one) => lookAtPivot(access, one))),

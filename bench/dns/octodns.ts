@@ -14,7 +14,7 @@ import { CALL_MS, rowOf, TTL, type DnsRow, type Flip } from "./tools";
 
 const PACKAGES = ["octodns==1.13.0", "octodns-cloudflare==1.0.0"];
 const INSTALL_MS = 120_000;
-const SYNC_MS = 1_200_000;
+const SYNC_MS = 3_600_000;
 let installed: string | undefined;
 
 export async function octodnsRow(flip: Flip): Promise<DnsRow | { readonly why: string }> {

@@ -1,5 +1,7 @@
 import type { CloudflareLab, VirtualClock } from "../../lab/cloudflare";
 import { seedPair, shapeOf } from "../../lab/cloudflare/seed";
+import { claimEpoch } from "../../sites/claim";
+import { lookAtPivots } from "../../sites/pivotLook";
 import { apiCall, ApiProblem, listZone, type ApiAccess } from "../../sites/cloudflareApi";
 
 /** One way to move n names from site a to site b, on an emulator of its own. */
@@ -37,24 +39,40 @@ const RETRIES = [2, 4, 8, 16, 30, 30, 30, 30, 30, 30];
 
 const access = (lab: CloudflareLab): ApiAccess => ({ base: lab.apiUrl, token: lab.token });
 
-/** The pair's own way: the zone as a list, the witness, the pivot. */
+/** The pair's own way: the zone as a list, the claim, the witness, a look, the pivot, and two looks after it. */
 export async function pivotRow(flip: Flip): Promise<DnsRow> {
   const { lab, clock, zone, zoneId, names } = flip;
   seedPair(lab, shapeOf([{ zone, hostnames: names }]));
+  const timed = async <T>(act: () => Promise<T>): Promise<T> => {
+    const before = lab.requests().length;
+    const result = await act();
+    clock.advance(CALL_MS * (lab.requests().length - before));
+    return result;
+  };
+  const claim = { zone, zoneId, pair: "shop" };
+  await claimEpoch(access(lab), { ...claim, epoch: 1, id: "aa" });
   const began = clock.now();
-  const { records } = await listZone(access(lab), zone, zoneId);
-  clock.advance(CALL_MS * lab.requests().length);
+  const before = lab.requests().length;
+  const { records } = await timed(() => listZone(access(lab), zone, zoneId));
+  const won = await timed(() => claimEpoch(access(lab), { ...claim, epoch: 2, id: "bb" }));
+  if (won.state !== "ours") throw new Error(`the epoch is ${won.state}`);
+  const look = () =>
+    timed(() => lookAtPivots(access(lab), { zone, id: zoneId }, [{ zone, id: zoneId }]));
   for (const [type, content] of [
     ["TXT", '"v=1 epoch=2 from=a to=b kind=switchover"'],
     ["CNAME", `site-b.${zone}`],
   ] as const) {
+    if (type === "CNAME") await look();
     const name = type === "TXT" ? `_standby-shop.${zone}` : `active.${zone}`;
     const id = records.find((one) => one.type === type && one.name === name)?.id ?? "";
     const body = { name, type, content, ttl: TTL, proxied: false };
-    await apiCall(access(lab), "PUT", `zones/${zoneId}/dns_records/${id}`, body);
-    clock.advance(CALL_MS);
+    await timed(() => apiCall(access(lab), "PUT", `zones/${zoneId}/dns_records/${id}`, body));
   }
-  return rowOf("pulumi-standby", flip, began, 1);
+  const row = rowOf("pulumi-standby", flip, began, 1, before);
+  await look();
+  await look();
+  const calls = lab.requests().length - before;
+  return { ...row, calls, virtualSeconds: Number(((clock.now() - began) / 1000).toFixed(1)) };
 }
 
 /** One A record a name, written as the provider does: eight at once, each tried ten times more, then the update fails. */
@@ -109,9 +127,9 @@ async function write(lab: CloudflareLab, zoneId: string, group: Pending): Promis
 }
 
 /** What the emulator saw of it. */
-export function rowOf(tool: string, flip: Flip, began: number, runs: number): DnsRow {
+export function rowOf(tool: string, flip: Flip, began: number, runs: number, skip = 0): DnsRow {
   const { lab, zone, names, clock } = flip;
-  const requests = lab.requests();
+  const requests = lab.requests().slice(skip);
   const moves = lab
     .history()
     .filter(({ source, after }) => source === "api" && after !== undefined && moved(after, zone))

@@ -4,7 +4,7 @@ import type { Plan } from "../../plan/plan";
 import type { RecordAct } from "../../plan/step";
 import { claimEpoch, type Claim } from "../../sites/claim";
 import type { ApiAccess } from "../../sites/cloudflareApi";
-import { lookAtPivots, spellPivot } from "../../sites/pivotLook";
+import { lookAtPivots, spellPivot, type ZoneId } from "../../sites/pivotLook";
 import { plain } from "../given";
 import { Refusal } from "../refusal";
 import { apiAccess } from "./access";
@@ -71,7 +71,7 @@ export async function reread(
 ): Promise<"write" | "keep"> {
   const access = apiAccess();
   if (access === undefined) return "write";
-  const seen = await look(access, args);
+  const seen = await look(access, args, act.zone);
   if (typeof seen === "string") {
     await pulumi.log.warn(
       `DNS pending: ${act.name} is not written, the API does not answer (${seen}); site ${to} serves by its address. HINT: pulumi up again finishes.`,
@@ -79,7 +79,7 @@ export async function reread(
     return "keep";
   }
   if (seen.newest.epoch > epoch) throw new Refusal(overtaken(epoch, seen.newest, act.name));
-  const pivot = seen.pivots.find((one) => one.zone === act.zone);
+  const [pivot] = seen.pivots;
   if (typeof pivot?.at === "object") {
     throw new Refusal(
       `${spellPivot(pivot)}: somebody changed it since this update looked; it is not written. Site ${to} serves by its address.\nHINT: find out who changed it and why; then pulumi up --refresh.`,
@@ -121,17 +121,20 @@ export async function hold(
   return `API ${right.length}/${pivots.length}`;
 }
 
-async function look(access: ApiAccess, args: CloudflareArgs) {
+/** What the API says, or why it says nothing. `only`: the pivot of this zone alone. */
+async function look(access: ApiAccess, args: CloudflareArgs, only?: string) {
   try {
-    return await lookAtPivots(access, await zonesOf(args));
+    const zones = await zonesOf(args);
+    const [first] = zones;
+    if (first === undefined) return "no zone is declared";
+    const asked = zones.filter(({ zone }) => only === undefined || zone === only);
+    return await lookAtPivots(access, first, asked);
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
 }
 
-async function zonesOf(
-  args: CloudflareArgs,
-): Promise<readonly { readonly zone: string; readonly id: string }[]> {
+async function zonesOf(args: CloudflareArgs): Promise<readonly ZoneId[]> {
   return Promise.all(
     args.zones.map(async ({ zone, zoneId }) => {
       const id = await plain(zoneId);

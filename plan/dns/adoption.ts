@@ -142,8 +142,15 @@ function holes(live: readonly LiveRecord[], adopted: readonly AdoptedName[]): re
       const names = new Set(live.map((one) => one.name));
       return [...names]
         .filter((one) => one.endsWith(below) && one !== name && !moved.has(one))
+        .filter((one) => !isOurs(one, name.slice(2)))
         .map((one) => ({ name: one, why: `it lies below ${name} and does not follow it` }));
     });
+}
+
+/** Names that a pair makes for itself: pivot, sites, witness and claims. */
+function isOurs(name: string, zone: string): boolean {
+  const head = name.slice(0, -zone.length - 1);
+  return /^(active|site-[ab]|_standby-[a-z0-9-]+|e[1-9][0-9]*\._standby)$/.test(head);
 }
 
 /** The plan as a person reads it before anything is touched. */

@@ -258,8 +258,11 @@ function fitted(open: readonly string[], blocks: readonly string[], limit: numbe
   return `${head}\n${kept.join("\n")}${close}\n\n${blocks.length - kept.length} lines are left out: the comment is at its limit.\n`;
 }
 
+/** The list before, the writes; around a flip the claim (make, read back, remove the old one) and two looks at each pivot. */
 function dnsCalls(told: ToldPlan, { rows }: Pick<Judgement, "rows">): number {
-  return rows.length + (told.dns.survey?.calls ?? 0);
+  const { intent, zones, survey } = told.dns;
+  const looks = intent === "flip" ? 3 + 2 * zones.length + 2 * (zones.length + 1) : 0;
+  return rows.length + looks + (survey?.calls ?? 0);
 }
 
 function quota({ dns }: ToldPlan): string {

@@ -161,6 +161,9 @@ test("every hole below a wildcard is listed", () => {
   const made = adoptionPlan(wish, [
     record("*.shop.test", "A", A),
     record("blog.shop.test", "A", "192.0.2.77"),
+    // The pair's own names are not looked up by clients.
+    record("_standby-shop.shop.test", "TXT", '"v=1"'),
+    record("e7._standby.shop.test", "CNAME", "1f.shop._standby.shop.test"),
     record("www.shop.test", "A", A),
   ]);
   expect(made.holes.map((one) => one.name)).toEqual(["blog.shop.test"]);
