@@ -35,7 +35,7 @@ export const standbyStuck = proof("verify", "standby-stuck", {
 
 /** Everything was received, and a part of it cannot be replayed. */
 export const walDamaged = proof("verify", "received-wal-damaged", {
-  expect: ["R", "H"],
+  expect: ["R"],
   hooks: (scene) => ({
     before: async (step) => {
       const { a, b } = scene.lane.lab;

@@ -31,7 +31,9 @@ function adopting(verb: Verb, first?: (site: SiteWorld, epoch: number) => boolea
     const here = world[part.site];
     const record = recordOf(part);
     const known = here.record;
-    if (run < here.run || record.epoch < (known?.epoch ?? 0)) return refused(world);
+    // Of one number at most one run goes on: the one that came first.
+    const rival = Math.floor(run) === Math.floor(here.run) && run !== here.run;
+    if (run < here.run || rival || record.epoch < (known?.epoch ?? 0)) return refused(world);
     if (record.epoch === known?.epoch && JSON.stringify(record) !== JSON.stringify(known)) {
       return refused(world);
     }
