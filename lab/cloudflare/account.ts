@@ -48,6 +48,14 @@ export class Account {
     return [...this.#history];
   }
 
+  /** The changes of one zone, newest first, read as far as somebody wants them. */
+  *changes(zone: string): Generator<ZoneChange> {
+    for (let at = this.#history.length - 1; at >= 0; at -= 1) {
+      const change = this.#history[at];
+      if (change?.zone === zone) yield change;
+    }
+  }
+
   byId(id: string): Zone | undefined {
     return this.#zones.get(id);
   }

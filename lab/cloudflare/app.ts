@@ -4,7 +4,7 @@ import { wireZone } from "./account";
 import { authorize, sees } from "./auth";
 import { failure, success, successPage } from "./envelope";
 import { admit, type ApiEnv, type ApiWorld, enterZone, recordAndStrike } from "./gate";
-import { paged, selected } from "./listing";
+import { asOf, paged, selected } from "./listing";
 import { RecordOperations } from "./operations";
 import { ApiProblem, problems } from "./problems";
 import { wireRecord } from "./records";
@@ -75,7 +75,13 @@ function recordRoutes(app: Hono<ApiEnv>, world: ApiWorld): void {
   const one = "/zones/:zone/dns_records/:id";
 
   app.get(list, (c) => {
-    const found = selected(c.get("zone").records.all(), c.req.query());
+    const { records, name } = c.get("zone");
+    const seen = asOf(
+      records.all(),
+      world.account.changes(name),
+      world.clock.now() - knobs.listLagMs,
+    );
+    const found = selected(seen, c.req.query());
     return c.json(successPage(paged(found, c.req.query(), 100, knobs.maxPerPage), wire));
   });
   app.post(list, (c) => c.json(success(wire(on(c).post(parsed(c.get("text")))))));

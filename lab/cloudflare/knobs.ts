@@ -19,6 +19,8 @@ export interface Knobs {
   errorForm: "current" | "chained";
   /** Milliseconds from commit to the DNS servers, per record. @default 0 */
   propagationMs: number | ((record: DnsRecordState) => number);
+  /** Milliseconds by which lists of records lag behind what was committed; single reads do not. @default 0 */
+  listLagMs: number;
   /** Milliseconds for which a deleted record still counts as a conflict for new ones. @default 0 */
   deleteLagMs: number;
   /** Third field of negative caching: SOA minimum in seconds. @default 1800 */
@@ -41,6 +43,7 @@ export function defaultKnobs(): Knobs {
     settings: "full",
     errorForm: "current",
     propagationMs: 0,
+    listLagMs: 0,
     deleteLagMs: 0,
     soaMinimum: 1800,
     flattenInZone: false,

@@ -1,4 +1,5 @@
 import type { DnsRecordState } from "./records";
+import type { ZoneChange } from "./zone";
 
 /** One page of a list, with the `result_info` that goes with it. */
 export interface Page<T> {
@@ -24,6 +25,26 @@ export function paged<T>(all: readonly T[], query: Query, usual: number, most: n
   const total_pages = Math.ceil(all.length / size);
   const info = { page, per_page: size, count: items.length, total_count: all.length, total_pages };
   return { items, info };
+}
+
+/** The records as they were at a moment: everything later is taken back, newest first. */
+export function asOf(
+  records: readonly DnsRecordState[],
+  newestFirst: Iterable<ZoneChange>,
+  ms: number,
+): readonly DnsRecordState[] {
+  const later: ZoneChange[] = [];
+  for (const change of newestFirst) {
+    if (change.ms <= ms) break;
+    later.push(change);
+  }
+  if (later.length === 0) return records;
+  const then = new Map(records.map((one) => [one.id, one]));
+  for (const { before, after } of later) {
+    if (before !== undefined) then.set(before.id, before);
+    else if (after !== undefined) then.delete(after.id);
+  }
+  return [...then.values()];
 }
 
 /** Records that a list request asks for, in its order. Unknown parameters are ignored, as the API does. */

@@ -1,5 +1,5 @@
 import { VirtualClock } from "../../lab/cloudflare";
-import { call, closeLabs, create, lab, recordsPath } from "./client";
+import { call, closeLabs, create, lab, listOf, recordsPath } from "./client";
 import { udp } from "./dnsClient";
 
 afterEach(closeLabs);
@@ -89,6 +89,51 @@ test("a deleted record lags: another type at its name is refused until the lag i
   expect((await call(on, "POST", recordsPath, a)).codes).toEqual([81054]);
   clock.advance(5_000);
   expect((await call(on, "POST", recordsPath, a)).status).toBe(200);
+});
+
+test("a stale list: what was made, changed and deleted shows in it later, in a single read at once", async () => {
+  const clock = new VirtualClock();
+  const on = await lab({ clock });
+  const kept = await create(on, { ...a, name: "kept" });
+  const gone = await create(on, { ...a, name: "gone" });
+  clock.advance(60_000);
+  on.knobs.listLagMs = 5_000;
+  const fresh = await create(on, { ...a, name: "fresh" });
+  await call(on, "PATCH", `${recordsPath}/${kept}`, { content: "192.0.2.11" });
+  await call(on, "DELETE", `${recordsPath}/${gone}`);
+  const listed = async (): Promise<string[]> =>
+    listOf(await call(on, "GET", recordsPath))
+      .map(({ name, content }) => `${name} ${content}`)
+      .sort();
+  expect(await listed()).toEqual(["gone.shop.test 192.0.2.10", "kept.shop.test 192.0.2.10"]);
+  expect((await call(on, "GET", `${recordsPath}/${fresh}`)).status).toBe(200);
+  expect((await call(on, "GET", `${recordsPath}/${gone}`)).codes).toEqual([81044]);
+  clock.advance(5_000);
+  expect(await listed()).toEqual(["fresh.shop.test 192.0.2.10", "kept.shop.test 192.0.2.11"]);
+});
+
+test.each([500, 502, 503, 504])(
+  "%i strikes reads too, and says so in the envelope",
+  async (status) => {
+    const on = await lab();
+    on.faults.add({ times: 1, act: { kind: "answer", status, code: 10001 } });
+    expect(await call(on, "GET", recordsPath)).toMatchObject({
+      status,
+      success: false,
+      codes: [10001],
+    });
+    expect((await call(on, "GET", recordsPath)).status).toBe(200);
+  },
+);
+
+test("a PUT that is lost after its commit may be sent again: the same record, once more", async () => {
+  const on = await lab();
+  const id = await create(on, a);
+  const next = { ...a, content: "192.0.2.11" };
+  on.faults.add({ method: "PUT", times: 1, act: { kind: "commitThenDrop" } });
+  await expect(call(on, "PUT", `${recordsPath}/${id}`, next)).rejects.toThrow();
+  expect((await call(on, "PUT", `${recordsPath}/${id}`, next)).status).toBe(200);
+  expect(on.records("shop.test")).toMatchObject([{ id, content: "192.0.2.11" }]);
 });
 
 test("propagation: the API answers at once, the name servers each record in its time", async () => {

@@ -159,6 +159,15 @@ test("a runner that slept through an epoch is late, by a claim or by a witness, 
   expect(await claimEpoch(access(), wish("x", 5))).toMatchObject({ state: "late", epoch: 9 });
 });
 
+test("a stale list gives the epoch to nobody until it shows who has it", async () => {
+  lab.knobs.listLagMs = 60_000;
+  expect((await claimEpoch(access(), wish("x"))).state).toBe("silent");
+  expect((await claimEpoch(access(), wish("y"))).state).toBe("silent");
+  lab.knobs.listLagMs = 0;
+  expect((await claimEpoch(access(), wish("y"))).state).toBe("taken");
+  expect((await claimEpoch(access(), wish("x"))).state).toBe("ours");
+});
+
 test("names of others below the same word are left alone", async () => {
   const other = { type: "CNAME", content: "x.test", ttl: 60 };
   lab.setRecord(ZONE, { ...other, name: `e1._standby.else.${ZONE}` });

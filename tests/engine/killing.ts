@@ -27,7 +27,7 @@ export function startUp(tour: Tour, onLine: (line: string, child: ChildProcess) 
 }
 
 /** The update's own program: a child of the engine that runs the SDK's cmd/run. */
-function programOf(engine: number): number | undefined {
+export function programOf(engine: number): number | undefined {
   const children = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry));
   return children.map(Number).find((pid) => {
     try {
