@@ -4,7 +4,7 @@
 // runs them; `npm test` stays within five minutes without them.
 const LONG = [
   "/tests/engine/",
-  "/tests/faults/",
+  "/tests/faults/model",
   "/tests/guard/",
   "/tests/input/(live|secrets)",
   "/tests/package/",

@@ -2,36 +2,39 @@
 import { CELLS } from "./cells";
 import { CONTROLS } from "./controls";
 import { Lane } from "./lane";
+import { memoryFolder } from "./memory";
 import { runCell } from "./runCell";
 
-const CHOSEN = [
+// The cheapest of each boundary, and two deliberate breakages.
+const QUICK = [
   "switchover/preflight/runner-killed-before",
-  "switchover/prepare/runner-killed-before",
-  "switchover/join/runner-killed-before",
-  "switchover/witness/api-lost-answer",
+  "switchover/preflight/replay-paused",
+  "switchover/prepare/runner-b-cut",
+  "switchover/join/a-b-link-cut",
+  "switchover/witness/witness-edited",
+  "switchover/witness/set-back-after-kill",
   "switchover/drain/a-b-link-cut",
+  "switchover/drain/b-crash",
   "switchover/fence/runner-killed-during",
-  "switchover/fence/verb-killed-at-signal-placed",
+  "switchover/fence/verb-killed-at-before-signal",
   "switchover/fence/set-back-after-kill",
-  "switchover/verify/standby-stuck",
-  "switchover/verify/a-crash",
-  "switchover/verify/set-back-after-kill",
-  "switchover/promote/runner-killed-before",
-  "switchover/promote/verb-killed-at-promoted-stored",
-  "switchover/promote/b-crash",
-  "switchover/serve/runner-b-cut",
+  "switchover/fence/runner-b-cut",
+  "switchover/verify/runner-killed-before",
+  "switchover/verify/replay-paused",
+  "switchover/promote/verb-killed-at-permit-consumed",
+  "switchover/promote/promotion-arrives-after-the-flag-was-set-back",
+  "switchover/promote/a-crash",
+  "switchover/serve/a-b-link-cut",
   "switchover/announce/api-500",
   "switchover/outside/runner-killed-before",
-  "switchover/rejoin/runner-killed-during",
+  "switchover/rejoin/verb-killed-at-before-follow",
   "switchover/settle/second-update",
-  "failover/preflight/host-lost-nothing-accepted",
-  "failover/promote/host-lost-runner-killed-before",
-  "failover/fence/database-dead-runner-killed-before",
 ];
-const BROKEN = ["control/proof-skipped", "control/undo-without-revoke"];
+const BROKEN = ["control/promote-before-fence", "control/announce-before-promote"];
 
 let lane: Lane;
 beforeAll(async () => {
+  process.env["TMPDIR"] = memoryFolder();
   lane = await Lane.open();
 }, 120_000);
 afterAll(async () => {
@@ -44,7 +47,7 @@ const cellOf = (id: string) => {
   return found;
 };
 
-test.each(CHOSEN)(
+test.each(QUICK)(
   "%s",
   async (id) => {
     const { red, story } = await runCell(lane, cellOf(id), 1);

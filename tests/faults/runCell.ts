@@ -111,9 +111,11 @@ class Play {
   }
 
   #result(verdict: Verdict): Omit<CellResult, "id" | "seconds"> {
-    const [red, story, by] = [this.#red, this.#story.join("; "), this.cell.caughtBy];
-    const caught = by === undefined ? {} : { caught: red.some((one) => by.test(one)) };
-    return { verdict, red, updates: this.#updates, story, ...caught };
+    const by = this.cell.caughtBy;
+    const hits = by === undefined ? [] : this.#red.filter((one) => by.test(one));
+    const red = [...hits, ...this.#red.filter((one) => !hits.includes(one))];
+    const caught = by === undefined ? {} : { caught: hits.length > 0 };
+    return { verdict, red, updates: this.#updates, story: this.#story.join("; "), ...caught };
   }
 
   #expectVerdict(verdict: Verdict): void {
