@@ -6,7 +6,7 @@ let pair: GuardedPair;
 beforeAll(async () => {
   pair = await GuardedPair.open();
 }, 60_000);
-afterAll(() => pair.close(), 30_000);
+afterAll(() => pair.close(), 60_000);
 
 const sights = {
   "DNS but not b": { peer: false },

@@ -11,7 +11,7 @@ beforeAll(async () => {
   await pair.lab.a.service("start", "web");
   await pair.lab.a.service("start", "worker");
 }, 60_000);
-afterAll(() => pair.close(), 30_000);
+afterAll(() => pair.close(), 60_000);
 
 const signalAt = (site: "a" | "b") =>
   existsSync(join(pair.lab.sites[site].cluster.dataDirectory, "standby.signal"));
