@@ -54,14 +54,15 @@ async function lookAround(args: AfterwardsArgs, facts: string): Promise<void> {
   const right = sum(servers ?? [], "right");
   await pulumi.log.info(
     [
-      `seen: ${api}`,
+      `seen: ${api ?? "API not asked (no token that the program can read)"}`,
       `here ${right}/${sum(servers ?? [], "of")} (${wish.dns.servers.length} servers)`,
       ...sitesTold(facts),
       ...(resolvers ?? []).map((view) => resolverTold(view, wish.dns.ttl)),
     ].join(", "),
     parent,
   );
-  if (moved) await watch(args, wish.dns.watchSeconds ?? wish.dns.ttl);
+  // Without anybody to ask there is nothing to wait for.
+  if (moved && api !== undefined) await watch(args, wish.dns.watchSeconds ?? wish.dns.ttl);
 }
 
 async function watch({ wish, plan, dns, parent }: AfterwardsArgs, seconds: number): Promise<void> {
@@ -71,7 +72,7 @@ async function watch({ wish, plan, dns, parent }: AfterwardsArgs, seconds: numbe
   );
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   const api = await dns.hold(plan, `${seconds} s after the update was done`);
-  await pulumi.log.info(`seen again after ${seconds} s: ${api}`, parent);
+  await pulumi.log.info(`seen again after ${seconds} s: ${api ?? "API not asked"}`, parent);
 }
 
 const sum = (views: readonly ServerView[], key: "right" | "of") =>

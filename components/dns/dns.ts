@@ -25,8 +25,11 @@ export interface Dns {
   readonly claim: (plan: Pick<Plan, "epoch">, id: string) => Promise<void>;
   /** Looks once more just before a pivot is written; only "write" may be written. Rejects with a Refusal. */
   readonly reread: (plan: Pick<Plan, "epoch" | "to">, act: RecordAct) => Promise<"write" | "keep">;
-  /** Holds the pivots against what this plan wrote; gives what was seen. Rejects with a Refusal that names a late write. */
-  readonly hold: (plan: Pick<Plan, "epoch" | "to">, when: string) => Promise<string>;
+  /**
+   * Holds the pivots against what this plan wrote; gives what was seen, nothing where nobody can be asked. Rejects with a
+   * Refusal that names a late write.
+   */
+  readonly hold: (plan: Pick<Plan, "epoch" | "to">, when: string) => Promise<string | undefined>;
 }
 
 /** Whether records can be written now, with the reason for people, and what the zones hold where they could be listed. */

@@ -100,9 +100,9 @@ export async function hold(
   args: CloudflareArgs,
   { epoch, to }: Pick<Plan, "epoch" | "to">,
   when: string,
-): Promise<string> {
+): Promise<string | undefined> {
   const access = apiAccess();
-  if (access === undefined) return "API not asked (no token that the program can read)";
+  if (access === undefined) return undefined;
   const seen = await look(access, args);
   if (typeof seen === "string") return `API not answering (${seen})`;
   const { pivots, newest } = seen;
