@@ -145,7 +145,7 @@ const rejoinWithoutRewind = control("rejoin-without-rewind", /^I7: .* does not s
   },
   scripts: (scripts) =>
     patch(
-      patch(scripts, "postgres/rejoin", 'if [ "$own_end" -gt "$number" ]; then', "if false; then"),
+      patch(scripts, "postgres/rejoin", "if is_beyond; then\n    follow_nobody", "if false; then"),
       "postgres/rejoin",
       "prove_join() {",
       "prove_join() {\n  return 0",
