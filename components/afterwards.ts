@@ -14,6 +14,8 @@ export interface AfterwardsArgs {
   readonly dns: Dns;
   readonly steps: readonly pulumi.Resource[];
   readonly parent: pulumi.Resource;
+  /** The pair is let go with this update. */
+  readonly release: boolean;
 }
 
 /**
@@ -30,6 +32,7 @@ export function afterwards(args: AfterwardsArgs): void {
     const done = pulumi.runtime.rpcKeepAlive();
     try {
       await lookAround(args, sites);
+      if (args.release) await args.dns.unclaim();
     } finally {
       done();
     }

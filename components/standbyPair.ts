@@ -144,7 +144,7 @@ export class StandbyPair extends pulumi.ComponentResource<StandbyPairData> {
     );
     const after = { parent: this, protect, dependsOn: pivots(runbook, plan) };
     const gone = release ? [released(name, wish, scripts, this)] : [];
-    afterwards({ wish, plan, dns, steps: runbook.steps, parent: this });
+    afterwards({ wish, plan, dns, steps: runbook.steps, parent: this, release });
     return [
       password,
       state,

@@ -66,6 +66,19 @@ export async function claimEpoch(access: ApiAccess, wish: ClaimWish): Promise<Cl
   }
 }
 
+/** Removes every claim of a pair that is let go, so that another pair of this zone may begin. Throws ApiProblem. */
+export async function removeClaims(
+  access: ApiAccess,
+  { zone, zoneId, pair }: Pick<ClaimWish, "zone" | "zoneId" | "pair">,
+): Promise<void> {
+  const own = (await announced(access, zoneId, zone)).filter(
+    (one) =>
+      claimedEpoch(one, zone) !== undefined &&
+      one.content.toLowerCase().endsWith(`.${pair}._standby.${zone}`),
+  );
+  for (const { id } of own) await apiCall(access, "DELETE", `zones/${zoneId}/dns_records/${id}`);
+}
+
 /** A claim that could not be removed is removed by the next one; nothing depends on it. */
 async function removeOld(
   access: ApiAccess,

@@ -9,7 +9,7 @@ import { listZone } from "../../sites/cloudflareApi";
 import { plain } from "../given";
 import { apiAccess } from "./access";
 import type { Dns, RecordWish, Survey } from "./dns";
-import { claim, hold, reread } from "./watch";
+import { claim, hold, reread, unclaim } from "./watch";
 
 /** Where an application's names live at Cloudflare. */
 export interface CloudflareArgs {
@@ -70,6 +70,7 @@ export function cloudflare(args: CloudflareArgs, wish: Desired): Dns {
       }),
     survey: () => survey(args, wish),
     claim: (plan, id) => claim(args, wish, plan, id),
+    unclaim: () => unclaim(args, wish),
     reread: (plan, act) => reread(args, plan, act),
     hold: (plan, when) => hold(args, plan, when),
   };

@@ -23,6 +23,8 @@ export interface Dns {
   readonly survey: () => Promise<Survey>;
   /** Claims the epoch of this plan before it is announced, under an id that this stack keeps. Rejects with a Refusal. */
   readonly claim: (plan: Pick<Plan, "epoch">, id: string) => Promise<void>;
+  /** Removes this pair's claims, when it is let go. Never rejects. */
+  readonly unclaim: () => Promise<void>;
   /** Looks once more just before a pivot is written; only "write" may be written. Rejects with a Refusal. */
   readonly reread: (plan: Pick<Plan, "epoch" | "to">, act: RecordAct) => Promise<"write" | "keep">;
   /**

@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import type { Desired } from "../../plan/desired";
 import type { Plan } from "../../plan/plan";
 import type { RecordAct } from "../../plan/step";
-import { claimEpoch, type Claim } from "../../sites/claim";
+import { claimEpoch, removeClaims, type Claim } from "../../sites/claim";
 import type { ApiAccess } from "../../sites/cloudflareApi";
 import { lookAtPivots, spellPivot, type ZoneId } from "../../sites/pivotLook";
 import { plain } from "../given";
@@ -49,6 +49,21 @@ export async function claim(
       throw new Refusal(
         `DNS pending: epoch ${epoch} could not be claimed (${made.why}). Nothing was announced and nothing stopped.\nHINT: run pulumi up again; while the API stays silent it says what can be done without it.`,
       );
+  }
+}
+
+/** The pair is let go: its claims go too, which no resource holds. What fails is only told. */
+export async function unclaim(args: CloudflareArgs, wish: Desired): Promise<void> {
+  const access = apiAccess();
+  const [first] = await zonesOf(args);
+  if (access === undefined || first === undefined) return;
+  try {
+    await removeClaims(access, { zone: first.zone, zoneId: first.id, pair: wish.name });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    await pulumi.log.warn(
+      `the claims of this pair are not removed (${why}); delete the records below _standby.${first.zone} at the vendor`,
+    );
   }
 }
 

@@ -57,6 +57,7 @@ max_wal_senders = 10
 max_replication_slots = 10
 hot_standby = on
 shared_buffers = 32MB
+dynamic_shared_memory_type = mmap
 max_connections = 60
 fsync = on
 password_encryption = scram-sha-256
