@@ -7,8 +7,9 @@ const LONG = [
   "/tests/faults/model",
   "/tests/guard/",
   "/tests/input/(live|secrets)",
+  "/tests/lab/dnsPending",
   "/tests/package/",
-  "/tests/scripts/(adversarial|delta|drain|remake)",
+  "/tests/scripts/(adversarial|delta|drain|remake|undo)",
 ];
 const long = process.env.STANDBY_TESTS === "long";
 
