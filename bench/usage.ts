@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { childrenOf } from "../lab/processes";
 import type { Quantiles } from "./statistics";
 import { quantiles } from "./statistics";
 
@@ -88,18 +89,7 @@ function note(pid: number, into: Map<number, Seen>): void {
 
 /** All descendants of a process. */
 function below(pid: number): readonly number[] {
-  const children = threads(pid).flatMap((thread) =>
-    read(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
-  );
-  return children.flatMap((child) => [child, ...below(child)]);
-}
-
-function threads(pid: number): readonly string[] {
-  try {
-    return readdirSync(`/proc/${pid}/task`);
-  } catch {
-    return []; // it ended meanwhile
-  }
+  return childrenOf(pid).flatMap((child) => [child, ...below(child)]);
 }
 
 function read(file: string): string {

@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { local, types } from "@pulumi/command";
+import { local } from "@pulumi/command";
 import type { Desired } from "../plan/desired";
 import { parseFacts } from "../plan/observed";
 import { hasTodo, type Plan } from "../plan/plan";
@@ -8,6 +8,7 @@ import type { Scripts } from "../plan/scripts";
 import type { RecordAct, Step } from "../plan/step";
 import type { Dns } from "./dns/dns";
 import { overdue } from "./dns/overdue";
+import { UNLOGGED } from "./unlogged";
 
 /** What the chain of steps is made from. */
 export interface ChainArgs {
@@ -73,8 +74,7 @@ function runStep(
       create,
       stdin,
       environment,
-      logging: types.enums.local.Logging.None,
-      addPreviousOutputInEnv: false,
+      ...UNLOGGED,
     },
     {
       ...options,

@@ -1,5 +1,6 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { local, types } from "@pulumi/command";
+import { local } from "@pulumi/command";
+import { UNLOGGED } from "./unlogged";
 
 /**
  * What tells this stack's claim of an epoch from every other's: drawn once an epoch and kept in the stack's state, so that
@@ -15,8 +16,7 @@ export function epochClaim(
     {
       create: "od -An -N8 -tx1 /dev/urandom | tr -d ' \\n'",
       environment: { EPOCH: String(epoch) },
-      logging: types.enums.local.Logging.None,
-      addPreviousOutputInEnv: false,
+      ...UNLOGGED,
     },
     { parent, ...(quiet ? { ignoreChanges: ["*"] } : {}) },
   );

@@ -1,7 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
-import { local, types } from "@pulumi/command";
+import { local } from "@pulumi/command";
 import { pivotName, witnessName, type Desired } from "../plan/desired";
 import type { Observed } from "../plan/observed";
+import { UNLOGGED } from "./unlogged";
 
 /**
  * A resource that acts only where the state does not have it: on a new stack, or on one whose state was lost. Danger: with
@@ -20,8 +21,7 @@ export function firstTime(
     {
       create: CREATE,
       environment: { RECORDS: records.join(" ") },
-      logging: types.enums.local.Logging.None,
-      addPreviousOutputInEnv: false,
+      ...UNLOGGED,
     },
     { parent, ignoreChanges: ["*"] },
   );

@@ -1,10 +1,11 @@
 import type * as pulumi from "@pulumi/pulumi";
-import { local, types } from "@pulumi/command";
+import { local } from "@pulumi/command";
 import type { Desired } from "../plan/desired";
 import { commandOf } from "../plan/render/command";
 import type { Scripts } from "../plan/scripts";
 import type { Step } from "../plan/step";
 import { SITE_IDS } from "../plan/terms";
+import { UNLOGGED } from "./unlogged";
 
 const BOUND = 30;
 
@@ -40,8 +41,7 @@ export function released(
       create,
       stdin,
       environment: { RUN: "", DIGEST: "", FACTS: "", SECRET: "" },
-      logging: types.enums.local.Logging.None,
-      addPreviousOutputInEnv: false,
+      ...UNLOGGED,
     },
     { parent, ignoreChanges: ["*"], additionalSecretOutputs: ["stderr"] },
   );

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from "node:child_process";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { signalProcess, until } from "./postgres/processes";
 
 /**
@@ -11,6 +11,20 @@ export function processesUnder(folder: string): readonly number[] {
     .filter((name) => /^[0-9]+$/.test(name))
     .map(Number)
     .filter((pid) => pid !== process.pid && isUnder(workingFolder(pid), folder));
+}
+
+/** The processes that this one has started and that still are its own; none of a process that is gone. */
+export function childrenOf(pid: number): readonly number[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8")
+        .split(" ")
+        .filter((child) => child !== "")
+        .map(Number),
+    );
+  } catch {
+    return []; // it ended meanwhile
+  }
 }
 
 /** Ends all of them without warning, and waits (bounded) until none is left. */

@@ -2,22 +2,13 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SiteId } from "../plan/terms";
+import type { LabService } from "../stacks/demo/lab";
 import type { AppSettings } from "./app/settings";
 import type { InstalledApp } from "./app/install";
 import type { Cluster } from "./postgres/cluster";
 import { clusterOwner, ownedFolder } from "./postgres/programs";
 import { killUnder } from "./processes";
 import { startSshd, type SshServer } from "./sshd";
-
-/** A service as the shell commands that run at either site; `$HOME` is the site's own. */
-export interface LabService {
-  readonly name: string;
-  readonly kind: "web" | "worker";
-  readonly wave: number;
-  readonly start: string;
-  readonly stop: string;
-  readonly healthy: string;
-}
 
 /** What a command at a site did. */
 export interface SiteRun {

@@ -3,13 +3,14 @@
  * is asked for is run by the site's own entrance. It listens on the site's loopback address and dies with the lab.
  */
 import { execFile, spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createConnection } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { signalProcess, until } from "./postgres/processes";
 import { freePort } from "./postgres/ports";
+import { childrenOf } from "./processes";
 
 const PROGRAM = "/usr/sbin/sshd";
 // Compiled into Debian's sshd, and made by its service, which never runs here.
@@ -51,28 +52,12 @@ export async function startSshd(folder: string, host: string, wrap: string): Pro
   return {
     access: { host, port, user: username, hostKeys: [publicKey(hostKey)], identityFile: userKey },
     stop: () => {
-      for (const pid of [child.pid, ...sessionsOf(child.pid)]) {
-        if (pid !== undefined) signalProcess(pid, "SIGKILL");
-      }
+      const { pid } = child;
+      if (pid === undefined) return;
+      // Each connection is a process that the server has forked.
+      for (const each of [pid, ...childrenOf(pid)]) signalProcess(each, "SIGKILL");
     },
   };
-}
-
-/** The processes that a server has forked for its connections. */
-function sessionsOf(server: number | undefined): readonly number[] {
-  return readdirSync("/proc")
-    .filter((name) => /^[0-9]+$/.test(name))
-    .map(Number)
-    .filter((pid) => server !== undefined && parentOf(pid) === server);
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
-  } catch {
-    return undefined; // it ended meanwhile
-  }
 }
 
 interface Places {

@@ -247,8 +247,9 @@ postmaster() {
 }
 # Any process that works in the data folder: a backend that outlived its postmaster may still acknowledge a commit.
 # find ends with 1 when a process went away meanwhile. Danger: any other failure must not read as "nobody".
-data_processes() {
-  find /proc/[0-9]*/cwd -maxdepth 0 -lname "$data_path" 2>/dev/null || [ "$?" = 1 ] || echo /proc/unknown/cwd
+# shellcheck disable=SC2120 # a folder under another name is given where it has one
+data_processes() { # [FOLDER]
+  find /proc/[0-9]*/cwd -maxdepth 0 -lname "${1:-$data_path}" 2>/dev/null || [ "$?" = 1 ] || echo /proc/unknown/cwd
 }
 
 place_signal() {

@@ -42,8 +42,8 @@ GIVEN
 site_shell='command -v timeout >/dev/null || { echo "timeout is not found on this host; install coreutils" >&2; exit 77; }
 umask 077; d=$(mktemp -d) || exit 75; exec 3>"$d/o" 4<"$d/o" 5>"$d/e" 6<"$d/e"; rm -rf "$d" >/dev/null 2>&1 &
 timeout -k 2 "$b" sh -s >&3 2>&5 3>&- 4<&- 5>&- 6<&-; r=$?
-while IFS= read -r l || test -n "$l"; do printf "%s\n" "$l"; done <&4
-while IFS= read -r l || test -n "$l"; do printf "%s\n" "$l"; done <&6 >&2
+show() { while IFS= read -r l || test -n "$l"; do printf "%s\n" "$l"; done; }
+show <&4; show <&6 >&2
 exit "$r"'
 
 # part SITE VERB BOUND [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another name.

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { claimName } from "../plan/desired";
-import { apiCall, ApiProblem, type ApiAccess } from "./cloudflareApi";
+import { apiCall, messageOf, type ApiAccess } from "./cloudflareApi";
 
 /**
  * The claim on an epoch: one CNAME that can only be created, `e<N>._standby.<zone>`. It orders two runners that share no
@@ -148,8 +148,4 @@ function witnessEpoch({ name, type, content }: Read): number | undefined {
   return type === "TXT" && name.startsWith("_standby-") && match !== null
     ? Number(match[1])
     : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof ApiProblem || error instanceof Error ? error.message : String(error);
 }

@@ -93,7 +93,8 @@ export async function apiCall(
   return { result, pages: info?.total_pages, headers: response.headers };
 }
 
-function messageOf(error: unknown): string {
+/** What an error says, with the cause that fetch hides behind "fetch failed". */
+export function messageOf(error: unknown): string {
   const cause =
     error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
   return error instanceof Error ? `${error.message}${cause}` : String(error);

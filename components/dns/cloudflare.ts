@@ -5,7 +5,7 @@ import { pivotName, type Desired } from "../../plan/desired";
 import { declaredRecords, dnsShape, recordSettings } from "../../plan/dns/records";
 import type { DnsSurvey } from "../../plan/dns/intent";
 import { findingsOf } from "../../plan/dns/zone";
-import { listZone } from "../../sites/cloudflareApi";
+import { listZone, messageOf } from "../../sites/cloudflareApi";
 import { plain } from "../given";
 import { apiAccess } from "./access";
 import type { Dns, RecordWish, Survey } from "./dns";
@@ -107,7 +107,7 @@ async function survey(args: CloudflareArgs, wish: Desired): Promise<Survey> {
     const listed = await Promise.all(known.map(({ zone, id }) => listZone(access, zone, id)));
     return { ok: true, list: surveyOf(listed, wish) };
   } catch (error) {
-    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+    return { ok: false, why: messageOf(error) };
   }
 }
 

@@ -3,7 +3,7 @@ import type { Desired } from "../../plan/desired";
 import type { Plan } from "../../plan/plan";
 import type { RecordAct } from "../../plan/step";
 import { claimEpoch, removeClaims, type Claim } from "../../sites/claim";
-import type { ApiAccess } from "../../sites/cloudflareApi";
+import { messageOf, type ApiAccess } from "../../sites/cloudflareApi";
 import { lookAtPivots, spellPivot, type ZoneId } from "../../sites/pivotLook";
 import { plain } from "../given";
 import { Refusal } from "../refusal";
@@ -60,9 +60,8 @@ export async function unclaim(args: CloudflareArgs, wish: Desired): Promise<void
   try {
     await removeClaims(access, { zone: first.zone, zoneId: first.id, pair: wish.name });
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
     await pulumi.log.warn(
-      `the claims of this pair are not removed (${why}); delete the records below _standby.${first.zone} at the vendor`,
+      `the claims of this pair are not removed (${messageOf(error)}); delete the records below _standby.${first.zone} at the vendor`,
     );
   }
 }
@@ -145,7 +144,7 @@ async function look(access: ApiAccess, args: CloudflareArgs, only?: string) {
     const asked = zones.filter(({ zone }) => only === undefined || zone === only);
     return await lookAtPivots(access, first, asked);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

@@ -1,7 +1,7 @@
 import { parseDesired, type Desired } from "../../plan/desired";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
 import type { Lab } from "../lab";
-import type { LabService } from "../site";
+import type { LabService } from "../../stacks/demo/lab";
 
 /** What a person can say by `pulumi config set` between two updates. */
 export interface DriverFlags {

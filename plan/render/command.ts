@@ -31,8 +31,8 @@ function createLine(bound: number): string {
   return [
     "umask 077; d=$(mktemp -d) || exit 75; export d;",
     `timeout -k 5 ${bound} sh -s >"$d/o" 2>"$d/e"; r=$?;`,
-    'while IFS= read -r l || test -n "$l"; do printf "%s\\n" "$l"; done <"$d/o";',
-    'while IFS= read -r l || test -n "$l"; do printf "%s\\n" "$l"; done <"$d/e" >&2;',
+    'show() { while IFS= read -r l || test -n "$l"; do printf "%s\\n" "$l"; done; };',
+    'show <"$d/o"; show <"$d/e" >&2;',
     'rm -rf "$d" >/dev/null 2>&1 & exit "$r"',
   ].join(" ");
 }

@@ -48,7 +48,7 @@ after_alone() {
   recall rejoin
   case $recalled in recover*) ;; *) return 0 ;; esac
   if [ ! -e "$data" ]; then
-    if [ -n "$(find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$data_path.rejoin" 2>/dev/null)" ]; then later "an earlier recovery still works in $data.rejoin" "wait for it to end and run the update again"; fi
+    if [ -n "$(data_processes "$data_path.rejoin")" ]; then later "an earlier recovery still works in $data.rejoin" "wait for it to end and run the update again"; fi
     serving=$data
     data=$data.rejoin
     place_signal

@@ -134,7 +134,7 @@ rewind() {
   checkpoint rewind-renamed
   rewound=no
   # Somebody may have started it in the last moment: then it has its name back, and the update is asked to come again.
-  if [ -n "$(find /proc -mindepth 2 -maxdepth 2 -name cwd -lname "$data_path.rejoin" 2>/dev/null)" ]; then
+  if [ -n "$(data_processes "$data_path.rejoin")" ]; then
     rename_folder "$data.rejoin" "$data"
     forget rejoin
     later "somebody started PostgreSQL at this moment" "see who starts it besides the guard, switch that off, then run the update again"

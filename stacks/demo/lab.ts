@@ -17,6 +17,16 @@ export interface LabStackSite {
   readonly superuser: string;
 }
 
+/** A service as the shell commands that run at either site; `$HOME` is the site's own. */
+export interface LabService {
+  readonly name: string;
+  readonly kind: "web" | "worker";
+  readonly wave: number;
+  readonly start: string;
+  readonly stop: string;
+  readonly healthy: string;
+}
+
 /** The JSON value of config key `lab`, which the lab writes. */
 export interface LabStack {
   readonly zone: string;
@@ -25,14 +35,7 @@ export interface LabStack {
   /** Name servers for the witness, `ADDRESS#PORT`. */
   readonly servers: readonly string[];
   readonly webPort: number;
-  readonly services: readonly {
-    readonly name: string;
-    readonly kind: "web" | "worker";
-    readonly wave: number;
-    readonly start: string;
-    readonly stop: string;
-    readonly healthy: string;
-  }[];
+  readonly services: readonly LabService[];
   readonly sites: { readonly a: LabStackSite; readonly b: LabStackSite };
 }
 

@@ -1,6 +1,7 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { LabService, LabSite } from "../../lab/site";
+import type { LabSite } from "../../lab/site";
+import type { LabService } from "../../stacks/demo/lab";
 import { processesUnder } from "../../lab/processes";
 
 /** The application of a cell: two real processes at the site that serves, light enough for hundreds of cells. */

@@ -1,8 +1,8 @@
 /** The writes that only a lost primary holds are exported, classed against the new one, and applied. */
 import { existsSync } from "node:fs";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { apply, byHand, cutOff, deltaFolder, deltaRows, loseA } from "../../lab/lostPrimary";
-import { Pair } from "./harness";
+import { clientAt, Pair, rowsAt } from "./harness";
 
 jest.setTimeout(120_000);
 
@@ -13,18 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-/** The database seen from site a, then from site b. */
-const tableAt = (site: "a" | "b") =>
-  pair.site(site).query<{ id: number; v: string }>("select id, v from t order by id");
-
-async function session(work: (client: Client) => Promise<void>): Promise<void> {
-  const { socketDirectory: host, port, superuser: user } = pair.a;
-  const client = new Client({ host, port, user, database: "postgres" });
-  client.on("error", () => undefined);
-  await client.connect();
-  await work(client);
-  await client.end().catch(() => undefined);
-}
+const tableAt = (site: "a" | "b") => rowsAt(pair.site(site));
+const session = (work: (client: Client) => Promise<void>) => clientAt(pair.a, work);
 
 test("inserts, updates, deletes and key changes reach the new primary; conflicts wait for a word", async () => {
   await pair.a.query(

@@ -2,12 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
+import type { Client } from "pg";
 import { apply, byHand, cutOff, loseA } from "../../lab/lostPrimary";
 import { clusterOwner } from "../../lab/postgres/programs";
 import { guardProgram } from "../../sites/guardProgram";
 import { loadScripts } from "../../sites/scripts";
-import { Pair } from "./harness";
+import { clientAt, Pair, rowsAt } from "./harness";
 
 jest.setTimeout(180_000);
 
@@ -18,18 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-/** The database seen from site a, then from site b. */
-const tableAt = (site: "a" | "b") =>
-  pair.site(site).query<{ id: number; v: string }>("select id, v from t order by id");
-
-async function session(work: (client: Client) => Promise<void>): Promise<void> {
-  const { socketDirectory: host, port, superuser: user } = pair.a;
-  const client = new Client({ host, port, user, database: "postgres" });
-  client.on("error", () => undefined);
-  await client.connect();
-  await work(client);
-  await client.end().catch(() => undefined);
-}
+const tableAt = (site: "a" | "b") => rowsAt(pair.site(site));
+const session = (work: (client: Client) => Promise<void>) => clientAt(pair.a, work);
 
 test("of two hundred sub-transactions before and after the cut, more than a backend remembers, the kept ones are in it", async () => {
   await pair.a.query("create table t(id int primary key, v text); insert into t values (0, '')");
