@@ -36,7 +36,9 @@ export class UsageWatch {
     const engines = new Map<number, Seen>();
     const before = process.cpuUsage();
     const look = () => {
-      for (const pid of below(process.pid)) {
+      // Looking at every process takes time from the outage that is measured: no more once the only one is known.
+      const all = this.kind === "pulumi" || programs.size === 0;
+      for (const pid of all ? below(process.pid) : programs.keys()) {
         const command = read(`/proc/${pid}/cmdline`);
         if (command.includes("/@pulumi/pulumi/cmd/run")) note(pid, programs);
         else if (/(^|\/)pulumi[^/\0]*\0/.test(command)) note(pid, engines);

@@ -16,6 +16,7 @@ export class Snapshot {
   readonly #done = new Set<State>();
   readonly #fresh: State[] = [];
   readonly #pending = new Map<State, Pending>();
+  readonly #written = new WeakMap<State, ResourceState>();
   #leftover: readonly PendingOperation[];
 
   constructor(checkpoint: Checkpoint | undefined) {
@@ -77,18 +78,24 @@ export class Snapshot {
     return [...this.#fresh, ...this.old.filter((state) => !this.#done.has(state))];
   }
 
-  /** The file's content, without what the store adds. */
+  /** The file's content, without what the store adds. A resource that did not change is the same object as the last time. */
   deployment(): Checkpoint["deployment"] {
     const running = [...this.#pending].map(([resource, type]) => ({ resource, type }));
     const pending = [...this.#leftover, ...running].map((operation) => ({
       ...operation,
-      resource: writeState(operation.resource),
+      resource: this.#write(operation.resource),
     }));
     return {
-      resources: this.resources().map(writeState),
+      resources: this.resources().map((state) => this.#write(state)),
       ...(pending.length > 0 ? { pending_operations: pending } : {}),
       metadata: {},
     };
+  }
+
+  #write(state: State): ResourceState {
+    const known = this.#written.get(state) ?? writeState(state);
+    this.#written.set(state, known);
+    return known;
   }
 }
 

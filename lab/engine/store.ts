@@ -7,7 +7,10 @@ import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { readFile, readdir, rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import * as path from "node:path";
-import { Checkpoint } from "./engine";
+import { Checkpoint, ResourceState } from "./engine";
+
+// How the checkpoint's text ends behind its last resource.
+const END = "]}}";
 
 /** A config value of a stack. */
 export interface ConfigValue {
@@ -25,6 +28,7 @@ export class Store {
   readonly #checkpoint: string;
   readonly #config: string;
   readonly #locks: string;
+  readonly #bytes = new WeakMap<ResourceState, Buffer>();
 
   constructor(stateDir: string, project: string, stack: string) {
     this.#checkpoint = path.join(stateDir, "stacks", project, `${stack}.json`);
@@ -41,8 +45,21 @@ export class Store {
    * Writes the checkpoint: whole or not at all when this process is killed. As with the real file backend a power loss of the
    * runner may take the last writes back, for nothing is synced.
    */
-  save(checkpoint: Checkpoint): void {
-    replaceFile(this.#checkpoint, JSON.stringify(checkpoint));
+  save({ version, deployment }: Checkpoint): void {
+    const { resources = [], ...rest } = deployment;
+    const text = JSON.stringify({ version, deployment: { ...rest, resources: [] } });
+    const parts = resources.map((resource) => this.#bytesOf(resource));
+    const between = Buffer.from(",");
+    const list = parts.flatMap((part, index) => (index === 0 ? [part] : [between, part]));
+    const [head, tail] = [text.slice(0, -END.length), END];
+    replaceFile(this.#checkpoint, Buffer.concat([Buffer.from(head), ...list, Buffer.from(tail)]));
+  }
+
+  // A step of an update changes one resource of all, and is written twice inside an outage.
+  #bytesOf(resource: ResourceState): Buffer {
+    const known = this.#bytes.get(resource) ?? Buffer.from(JSON.stringify(resource));
+    this.#bytes.set(resource, known);
+    return known;
   }
 
   async config(): Promise<Config> {
@@ -119,7 +136,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-function replaceFile(file: string, content: string): void {
+function replaceFile(file: string, content: string | Buffer): void {
   const temporary = `${file}.${process.pid}.tmp`;
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(temporary, content, { mode: 0o600 });
