@@ -94,17 +94,16 @@ export async function startLab(options: LabOptions = {}): Promise<Lab> {
   const hostnames = options.hostnames ?? [`www.${zone}`, `api.${zone}`];
   const dir = openFolder(options.dir);
   const sweeper = new Sweeper(dir);
+  const zones = [{ name: zone }];
+  const cloudflare = await startCloudflareLab({ zones, extraDnsAddresses: ["127.0.0.4"] });
   try {
     const ports = await Promise.all([freePort(hosts()), freePort(hosts())]);
-    const [cloudflare, sites] = await Promise.all([
-      startCloudflareLab({ zones: [{ name: zone }], extraDnsAddresses: ["127.0.0.4"] }),
-      buildSites(dir, ...ports),
-    ]);
+    const sites = await buildSites(dir, ...ports);
     const { privateKey } = generateKeyPairSync("ed25519");
     const key = privateKey.export({ type: "pkcs8", format: "pem" }).toString();
     return new Lab(dir, zone, hostnames, sites.a, sites.b, cloudflare, key, sweeper);
   } catch (error) {
-    await sweeper.sweep();
+    await Promise.all([sweeper.sweep(), cloudflare.close()]);
     throw error;
   }
 }

@@ -64,6 +64,13 @@ while [ "$clear" -lt 2 ] && [ "$pass" -lt 100 ]; do
   pass=$((pass + 1))
   sleep 0.02
 done
+# As removeSegment of postgres/processes.ts does.
+find "$1" -name postmaster.pid | while read -r file; do
+  { read -r maker && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ segment; } <"$file"
+  while read -r _ id _ _ cpid _ attached _; do
+    if [ "$id $cpid $attached" = "$segment $maker 0" ]; then ipcrm -m "$id"; fi
+  done </proc/sysvipc/shm
+done
 rm -rf "$1"
 `;
 

@@ -28,20 +28,16 @@ export class Tour {
    */
   static async open({ guards = true, ssh = false } = {}): Promise<Tour> {
     const lab = await startLab();
-    for (const site of [lab.a, lab.b]) {
-      if (guards) site.keepGuard();
-      if (ssh) await site.openSsh();
+    try {
+      for (const site of [lab.a, lab.b]) {
+        if (guards) site.keepGuard();
+        if (ssh) await site.openSsh();
+      }
+      return new Tour(lab, await openStack(lab));
+    } catch (error) {
+      await lab.close();
+      throw error;
     }
-    const engine = await openEngine({
-      projectDir: join(packageRoot(), "stacks", "demo"),
-      stack: "demo",
-      stateDir: join(lab.dir, "stack"),
-      passphrase: "lab",
-    });
-    for (const [key, { value, secret }] of Object.entries(lab.stackConfig("a"))) {
-      await engine.setConfig(key, value, { secret });
-    }
-    return new Tour(lab, engine);
   }
 
   /** Starts the clients: writers that know both hosts, writers and a visitor that know only the public name, a sampler. */
@@ -145,6 +141,19 @@ export class Tour {
     if (this.#clients !== undefined) await this.stopClients();
     await this.lab.close();
   }
+}
+
+async function openStack(lab: Lab): Promise<Engine> {
+  const engine = await openEngine({
+    projectDir: join(packageRoot(), "stacks", "demo"),
+    stack: "demo",
+    stateDir: join(lab.dir, "stack"),
+    passphrase: "lab",
+  });
+  for (const [key, { value, secret }] of Object.entries(lab.stackConfig("a"))) {
+    await engine.setConfig(key, value, { secret });
+  }
+  return engine;
 }
 
 /** The folder of package.json, from lab/ as from dist/lab/. */

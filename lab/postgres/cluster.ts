@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { Client } from "pg";
-import { isAlive, processesIn, signalProcess, until } from "./processes";
+import { isAlive, processesIn, removeSegment, signalProcess, until } from "./processes";
 import { clusterOwner, findPostgres, ownedFolder, runAsOwner } from "./programs";
 
 export { findPostgres, temporaryFolder } from "./programs";
@@ -185,9 +185,11 @@ export class Cluster {
   /** SIGKILL to the postmaster and to every process that works in the data folder. */
   async kill(): Promise<void> {
     const pid = this.pid();
+    const lockFile = this.pidFile();
     if (pid !== undefined) signalProcess(pid, "SIGKILL");
     for (const each of processesIn(this.dataDirectory)) signalProcess(each, "SIGKILL");
     await this.waitUntilGone(10_000);
+    removeSegment(lockFile);
   }
 
   private async waitUntilGone(withinMs: number): Promise<void> {

@@ -1,4 +1,5 @@
 /** Which processes belong to a cluster, and how to end them for good. */
+import { spawnSync } from "node:child_process";
 import { readFileSync, readdirSync, readlinkSync } from "node:fs";
 
 /** True when the process exists and is not a zombie (a killed one that nobody has reaped). */
@@ -35,6 +36,20 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // It ended between our look and the signal.
   }
+}
+
+/**
+ * Removes the segment of System V memory by which a postmaster keeps a second one out, as its lock file names it. It outlives
+ * a SIGKILL, only a next start of the same data would remove it, and a machine has no more than some thousands of them.
+ */
+export function removeSegment(lockFile: readonly string[]): void {
+  const maker = lockFile[0]?.trim();
+  const id = lockFile[6]?.trim().split(/\s+/)[1];
+  const segments = readFileSync("/proc/sysvipc/shm", "utf8").split("\n");
+  const left = segments
+    .map((line) => line.trim().split(/\s+/))
+    .some(([, own, , , cpid, , attached]) => own === id && cpid === maker && attached === "0");
+  if (left && id !== undefined) spawnSync("ipcrm", ["-m", id]);
 }
 
 /**

@@ -1,8 +1,10 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, realpathSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { killUnder, processesUnder, Sweeper } from "../../lab/processes";
+import { Cluster, temporaryFolder } from "../../lab/postgres/cluster";
+import { freePort } from "../../lab/postgres/ports";
 import { isAlive, until } from "../../lab/postgres/processes";
 
 function sleeperIn(folder: string): number {
@@ -35,4 +37,16 @@ test("the sweeper waits while its maker lives, and sweeps when its pipe closes",
   expect(isAlive(sleeper)).toBe(true);
   await sweeper.sweep();
   expect([isAlive(sleeper), existsSync(folder)]).toEqual([false, false]);
+});
+
+test("the sweeper leaves no shared memory of a server that it ended", async () => {
+  const folder = temporaryFolder("standby-sweep-");
+  const place = { dir: join(folder, "a"), site: "a", host: "127.0.0.2" };
+  const cluster = await Cluster.create({ ...place, port: await freePort([place.host]) });
+  await cluster.start();
+  const segments = () => readFileSync("/proc/sysvipc/shm", "utf8");
+  const maker = new RegExp(` ${String(cluster.pid())} `);
+  expect(segments()).toMatch(maker);
+  await new Sweeper(folder).sweep();
+  expect(segments()).not.toMatch(maker);
 });

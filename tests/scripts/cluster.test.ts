@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { Cluster, temporaryFolder } from "../../lab/postgres/cluster";
 import { freePort } from "../../lab/postgres/ports";
@@ -22,6 +22,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+/** Segments of System V memory that this process made. */
+function segmentsOf(pid: number | undefined): number {
+  const lines = readFileSync("/proc/sysvipc/shm", "utf8").split("\n");
+  return lines.filter((line) => line.trim().split(/\s+/)[4] === String(pid)).length;
+}
+
 test("a created cluster takes writes and says so in its control file", async () => {
   await cluster.query("create table t(n int)");
   await cluster.query("insert into t values ($1)", [7]);
@@ -38,7 +44,10 @@ test("a stop ends every process and leaves `shut down`", async () => {
 
 test("a killed cluster is dead at once and starts again with its rows", async () => {
   await cluster.start();
+  const pid = cluster.pid();
+  expect(segmentsOf(pid)).toBe(1);
   await cluster.kill();
+  expect(segmentsOf(pid)).toBe(0);
   expect((await cluster.controlData()).get("Database cluster state")).toBe("in production");
   await cluster.start();
   expect(await cluster.query("select n from t")).toEqual([{ n: 7 }]);
