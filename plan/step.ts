@@ -29,6 +29,8 @@ export interface Part {
    * whatever the next part did: the next run looks first.
    */
   readonly beside?: boolean;
+  /** Starts no process that may outlive it, so that its output goes straight back. Saves files where no site accepts writes. */
+  readonly plain?: boolean;
 }
 
 /** A fact that an earlier step's output holds. A step names it and never closes over it. */

@@ -12,6 +12,9 @@ if [ -z "$work" ]; then work=$(mktemp -d) || exit 75; fi
 # A text that was cut short never calls main: that is no success.
 trap 'if [ -z "${d:-}" ]; then rm -rf "$work"; fi; if [ -z "$called" ]; then exit 75; fi' EXIT
 result=0 own=0 facts='' given='' beside_job=''
+# Who runs this, for the way to a site. macOS has no /proc.
+# shellcheck disable=SC2034 # enter_a and enter_b read uid
+if [ -r /proc/self/status ]; then while read -r label uid _; do if [ "$label" = Uid: ]; then break; fi; done </proc/self/status; else uid=$(id -u); fi
 
 # A line key=value: none such can end the here-document that it travels in.
 is_fact() {
@@ -37,16 +40,18 @@ GIVEN
 }
 
 # What runs at the site. Output goes to files: no pipe of the connection reaches a verb or a server it starts. The files have
-# no name any more when the verb begins, so that nothing is left behind however it ends.
+# no name any more when the verb begins, so that nothing is left behind however it ends. A plain part starts no server.
 # shellcheck disable=SC2016 # expanded at the site
 site_shell='command -v timeout >/dev/null || { echo "timeout is not found on this host; install coreutils" >&2; exit 77; }
+if [ "$how" = plain ]; then exec timeout -k 2 "$b" sh -s; fi
 umask 077; d=$(mktemp -d) || exit 75; exec 3>"$d/o" 4<"$d/o" 5>"$d/e" 6<"$d/e"; rm -rf "$d" >/dev/null 2>&1 &
 timeout -k 2 "$b" sh -s >&3 2>&5 3>&- 4<&- 5>&- 6<&-; r=$?
 show() { while IFS= read -r l || test -n "$l"; do printf "%s\n" "$l"; done; }
 show <&4; show <&6 >&2
 exit "$r"'
 
-# part SITE VERB BOUND [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another name.
+# part SITE VERB BOUND [plain] [NEW=OLD...]: stdin is the part's input; NEW=OLD hands an earlier part's fact on under another
+# name.
 part() {
   made=$work/part
   take_input "$@"
@@ -77,8 +82,12 @@ JOB
 }
 
 take_input() {
-  place=$1 verb=$2 bound=$3 input=''
+  place=$1 verb=$2 bound=$3 input='' how=''
   shift 3
+  if [ "${1:-}" = plain ]; then
+    how=plain
+    shift
+  fi
   while IFS= read -r line; do
     input="$input$line
 "
@@ -92,7 +101,7 @@ carry() {
   {
     site_lib "verb_$verb"
     printf "\nmain <<'STANDBY_INPUT'\n%s%s%sSTANDBY_INPUT\n" "$facts" "$given" "$input"
-  } | "enter_$place" "b=$bound; $site_shell" >"$made.out" 2>"$made.err"
+  } | "enter_$place" "b=$bound how=$how; $site_shell" >"$made.out" 2>"$made.err"
 }
 
 # The facts and the talk of a part that ended.

@@ -166,8 +166,12 @@ export const verify: Phase = {
           needs: [{ fact: "token", of: "fence" }],
           parts: handsOver
             ? [
-                part(context, from, "postgres/fenced", lines, { bound: 10, beside: true }),
-                part(context, to, "postgres/verify", { value: "token", ...lines }),
+                part(context, from, "postgres/fenced", lines, {
+                  bound: 10,
+                  beside: true,
+                  plain: true,
+                }),
+                part(context, to, "postgres/verify", { value: "token", ...lines }, { plain: true }),
               ]
             : [
                 part(
@@ -215,13 +219,19 @@ export const promote: Phase = {
           undo: "none: from here the only way is forward; going back is a switchover",
           needs: value === "permit" ? [{ fact: "permit", of: "verify" }] : [],
           parts: [
-            part(context, to, "postgres/promote", {
-              value,
-              ...(decision.transition === "failover"
-                ? { sequence_leap: String(wish.limits.sequenceLeap) }
-                : {}),
-              ...epochLines(context),
-            }),
+            part(
+              context,
+              to,
+              "postgres/promote",
+              {
+                value,
+                ...(decision.transition === "failover"
+                  ? { sequence_leap: String(wish.limits.sequenceLeap) }
+                  : {}),
+                ...epochLines(context),
+              },
+              { plain: value === "permit" },
+            ),
           ],
           check: [checkPart(context, to, "promote")],
         }),

@@ -121,9 +121,11 @@ function joining(part: Part): string {
 }
 
 function call(how: "part" | "beside", part: Part, input: readonly string[]): readonly string[] {
-  const takes = Object.entries(part.take ?? {}).map(([to, from]) => ` ${to}=${from}`);
+  const takes = Object.entries(part.take ?? {}).map(([to, from]) => `${to}=${from}`);
+  const plain = part.plain === true ? ["plain"] : [];
   return [
-    `${how} ${part.site} ${verbName(part.verb)} ${Math.ceil(part.bound)}${takes.join("")} <<'STANDBY_INPUT'`,
+    [how, part.site, verbName(part.verb), Math.ceil(part.bound), ...plain, ...takes].join(" ") +
+      " <<'STANDBY_INPUT'",
     ...input,
     "STANDBY_INPUT",
   ];
