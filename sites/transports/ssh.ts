@@ -71,8 +71,9 @@ export function ssh(args: SshArgs): Transport {
     enter: (site) =>
       [
         // A short folder of our own: socket paths are limited to about 100 bytes, and /tmp is everybody's.
-        'masters="${XDG_RUNTIME_DIR:-/tmp}/standby-$(id -u)"',
-        'mkdir -p -m 700 "$masters" && test -O "$masters" && test ! -L "$masters" || return 255',
+        'masters="${XDG_RUNTIME_DIR:-/tmp}/standby-$uid"',
+        'test -d "$masters" || mkdir -p -m 700 "$masters" || return 255',
+        'test -O "$masters" && test ! -L "$masters" || return 255',
         `printf '%s\\n' ${hostKeys.map((key) => quote(`standby-${site} ${key}`)).join(" ")} >"$work/known-${site}"`,
         `ssh ${flags(site)} \\\n    ${quote(`${user}@${host}`)} "$1"`,
       ].join("\n"),

@@ -7,7 +7,7 @@ import type { SiteId } from "../../plan/terms";
  */
 export interface Transport {
   readonly kind: string;
-  /** Body of a shell function: runs the text in "$1" at the site, standard input attached. May use the folder "$work". */
+  /** Body of a shell function: runs the text in "$1" at the site, standard input attached. May use the folder "$work" and the user id "$uid". */
   readonly enter: (site: SiteId) => string;
   /** What a person types before a command to run it at the site. */
   readonly enterLine: string;
