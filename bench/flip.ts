@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { measure, refusalOf, warm, type MeasuredTransition } from "../lab/flip";
+import { runHere, type LabSite } from "../lab/site";
 import { hasSshd } from "../lab/sshd";
 import { packageRoot, Tour } from "../lab/tour";
+import { ssh } from "../components";
 import { otherSite, type SiteId } from "../plan/terms";
 import { quantiles, type Quantiles } from "./statistics";
 import { UsageWatch, type Usage } from "./usage";
@@ -15,7 +17,7 @@ export interface FlipReport {
   readonly lost: number;
   readonly databaseGapMs: Quantiles;
   readonly publicGapMs: Quantiles;
-  /** Database gap of the bare script: the same stop, compare and promote without a proof, a lock or a plan. */
+  /** Database gap of the bare script over the same transport: the same stop, compare and promote without a proof, a lock or a plan. */
   readonly floorMs: Quantiles;
   readonly updateMs: Quantiles;
   readonly stepsMs: Readonly<Record<string, Quantiles>>;
@@ -35,31 +37,44 @@ export async function benchFlip(n: number, transport: Transport): Promise<FlipRe
     throw new Error("--transport ssh: there is no sshd here\nHINT: apt-get install openssh-server");
   }
   const product = await Tour.open({ ssh: transport === "ssh" });
-  const floor = await Tour.open({ guards: false });
   try {
-    await begin(product);
-    await begin(floor);
-    const flips: MeasuredTransition[] = [];
-    const gaps: number[] = [];
-    const watch = new UsageWatch(product.engine.kind);
-    for (let round = 0; round < n; round += 1) {
-      const from: SiteId = round % 2 === 0 ? "a" : "b";
-      flips.push(await watch.during(() => productFlip(product, otherSite(from))));
-      gaps.push(await floorFlip(floor, from));
-      say(round + 1, n, flips.at(-1), gaps.at(-1));
+    const floor = await Tour.open({ guards: false, ssh: transport === "ssh" });
+    try {
+      return await sideBySide(n, transport, product, floor);
+    } finally {
+      await floor.close();
     }
-    const engine = `${product.engine.kind} ${product.engine.version}`;
-    const used = { program: watch.program, engineProcess: watch.engine };
-    return print({
-      engine,
-      transport,
-      ...summary(flips, gaps),
-      ...used,
-      peakRssMb: used.program.peakRssMb,
-    });
   } finally {
-    await Promise.all([product.close(), floor.close()]);
+    await product.close();
   }
+}
+
+async function sideBySide(
+  n: number,
+  transport: Transport,
+  product: Tour,
+  floor: Tour,
+): Promise<FlipReport> {
+  await begin(product);
+  await begin(floor);
+  const flips: MeasuredTransition[] = [];
+  const gaps: number[] = [];
+  const watch = new UsageWatch(product.engine.kind);
+  for (let round = 0; round < n; round += 1) {
+    const from: SiteId = round % 2 === 0 ? "a" : "b";
+    flips.push(await watch.during(() => productFlip(product, otherSite(from))));
+    gaps.push(await floorFlip(floor, from));
+    say(round + 1, n, flips.at(-1), gaps.at(-1));
+  }
+  const engine = `${product.engine.kind} ${product.engine.version}`;
+  const used = { program: watch.program, engineProcess: watch.engine };
+  return print({
+    engine,
+    transport,
+    ...summary(flips, gaps),
+    ...used,
+    peakRssMb: used.program.peakRssMb,
+  });
 }
 
 async function begin(tour: Tour): Promise<void> {
@@ -83,23 +98,16 @@ async function floorFlip(tour: Tour, from: SiteId): Promise<number> {
   await warm(() => ledger.acked() > 200);
   const beganAt = Date.now();
   const conninfo = `host=${next.host} port=${next.cluster.port} user=standby_replication application_name=standby_${from}`;
+  const program = [
+    ...["env", `DRAIN=${services(tour, from, "stop")}`, `SERVE=${services(tour, to, "start")}`],
+    ...["sh", "-s", "--", old.cluster.bindir],
+    ...[old.cluster.dataDirectory, next.cluster.dataDirectory],
+    ...[old.cluster.socketDirectory, next.cluster.socketDirectory],
+    ...[String(old.cluster.port), String(next.cluster.port), `standby_${from}`, conninfo],
+  ];
   const script = readFileSync(join(packageRoot(), "bench", "floor", "flip.sh"), "utf8");
-  const run = await old.run(
-    [
-      ...["env", `DRAIN=${services(tour, from, "stop")}`, `SERVE=${services(tour, to, "start")}`],
-      ...[
-        "sh",
-        "-s",
-        "--",
-        old.cluster.bindir,
-        old.cluster.dataDirectory,
-        next.cluster.dataDirectory,
-      ],
-      ...[old.cluster.socketDirectory, next.cluster.socketDirectory],
-      ...[String(old.cluster.port), String(next.cluster.port), `standby_${from}`, conninfo],
-    ],
-    script,
-  );
+  const ways = waysOf(old, next);
+  const run = await (ways === "" ? old.run(program, script) : runHere(program, `${ways}${script}`));
   if (run.exitCode !== 0) throw new Error(`the floor script failed: ${run.stderr}`);
   lab.cloudflare.setRecord(lab.zone, {
     name: `active.${lab.zone}`,
@@ -113,6 +121,18 @@ async function floorFlip(tour: Tour, from: SiteId): Promise<number> {
   const gap = ledger.databaseGap(beganAt, endedAt);
   if (gap === undefined) throw new Error("the floor's gap did not end");
   return gap.ms;
+}
+
+/** Over ssh the bare script enters its two sites as the product does; else it runs at the site that is left. */
+function waysOf(old: LabSite, next: LabSite): string {
+  const [from, to] = [old.sshServer, next.sshServer];
+  if (from === undefined || to === undefined) return "";
+  return [
+    "uid=$(id -u) work=$(mktemp -d); trap 'rm -rf \"$work\"' EXIT",
+    `enter_from() {\n${ssh(from.access).enter(old.id)}\n}`,
+    `enter_to() {\n${ssh(to.access).enter(next.id)}\n}`,
+    "",
+  ].join("\n");
 }
 
 function services(tour: Tour, site: SiteId, verb: "start" | "stop"): string {

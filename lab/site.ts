@@ -68,19 +68,7 @@ export class LabSite {
     input = "",
     environment: Readonly<Record<string, string>> = {},
   ): Promise<SiteRun> {
-    return new Promise((resolve, reject) => {
-      const env = { ...process.env, ...environment };
-      const child = spawn(this.wrap, command, { cwd: "/", env, stdio: ["pipe", "pipe", "pipe"] });
-      let stdout = "";
-      let stderr = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-      child.stdin.on("error", () => undefined).end(input);
-      child.on("error", reject);
-      child.on("close", (code) => {
-        resolve({ exitCode: code ?? 128, stdout, stderr });
-      });
-    });
+    return runHere([this.wrap, ...command], input, environment);
   }
 
   /** Shuts the door: nothing new enters the site, what runs there goes on. */
@@ -188,6 +176,27 @@ cd "$HOME" || exit 255
 exec ${become}"$@"
 `;
   }
+}
+
+/** Runs a program on this machine and collects what it says. */
+export function runHere(
+  [program = "true", ...args]: readonly string[],
+  input = "",
+  environment: Readonly<Record<string, string>> = {},
+): Promise<SiteRun> {
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, ...environment };
+    const child = spawn(program, args, { cwd: "/", env, stdio: ["pipe", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.stdin.on("error", () => undefined).end(input);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      resolve({ exitCode: code ?? 128, stdout, stderr });
+    });
+  });
 }
 
 // A host's service manager, as far as the guard is concerned.
