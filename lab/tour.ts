@@ -88,9 +88,8 @@ export class Tour {
 
   /** What the ledger's notes say, held against the rows at a site. Stop the clients first. */
   async account(site: SiteId): Promise<LedgerReport> {
-    const rows = await this.#rows(site);
     const first = this.#firstWriter - WRITERS_A_ROUND;
-    return this.clients.ledger.report(rows.filter((row) => row.writer >= first));
+    return this.clients.ledger.report(await this.#rows(site, first));
   }
 
   /** The same for all that was ever written in this tour. */
@@ -99,9 +98,10 @@ export class Tour {
     return reportLedger(operations, await this.#rows(site));
   }
 
-  #rows(site: SiteId): Promise<readonly LedgerRow[]> {
+  #rows(site: SiteId, firstWriter = 0): Promise<readonly LedgerRow[]> {
     const { cluster } = this.lab.sites[site];
-    return cluster.query<{ writer: number; seq: number }>(LEDGER_ROWS);
+    const since = `${LEDGER_ROWS} where writer >= $1`;
+    return cluster.query<{ writer: number; seq: number }>(since, [firstWriter]);
   }
 
   /** The site each hostname leads to, as the authoritative server answers now. */

@@ -3,7 +3,7 @@
  * folders, because secrets are in plain text, and is replaced atomically.
  */
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, renameSync, writeFileSync } from "node:fs";
 import { readFile, readdir, rm } from "node:fs/promises";
 import { hostname, userInfo } from "node:os";
 import * as path from "node:path";
@@ -48,16 +48,16 @@ export class Store {
   save({ version, deployment }: Checkpoint): void {
     const { resources = [], ...rest } = deployment;
     const text = JSON.stringify({ version, deployment: { ...rest, resources: [] } });
-    const parts = resources.map((resource) => this.#bytesOf(resource));
-    const between = Buffer.from(",");
-    const list = parts.flatMap((part, index) => (index === 0 ? [part] : [between, part]));
-    const [head, tail] = [text.slice(0, -END.length), END];
-    replaceFile(this.#checkpoint, Buffer.concat([Buffer.from(head), ...list, Buffer.from(tail)]));
+    const list = resources.map((resource) => this.#bytesOf(resource));
+    const [first, ...more] = list;
+    const head = Buffer.from(text.slice(0, -END.length));
+    const parts = first === undefined ? [head] : [head, first.subarray(1), ...more];
+    replaceFile(this.#checkpoint, [...parts, Buffer.from(END)]);
   }
 
-  // A step of an update changes one resource of all, and is written twice inside an outage.
+  // With the comma in front. A step of an update changes one resource of all, and is written twice inside an outage.
   #bytesOf(resource: ResourceState): Buffer {
-    const known = this.#bytes.get(resource) ?? Buffer.from(JSON.stringify(resource));
+    const known = this.#bytes.get(resource) ?? Buffer.from(`,${JSON.stringify(resource)}`);
     this.#bytes.set(resource, known);
     return known;
   }
@@ -136,10 +136,16 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-function replaceFile(file: string, content: string | Buffer): void {
+function replaceFile(file: string, content: string | readonly Buffer[]): void {
   const temporary = `${file}.${process.pid}.tmp`;
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  writeFileSync(temporary, content, { mode: 0o600 });
+  const parts = typeof content === "string" ? [content] : content;
+  const descriptor = openSync(temporary, "w", 0o600);
+  try {
+    for (const part of parts) writeFileSync(descriptor, part);
+  } finally {
+    closeSync(descriptor);
+  }
   renameSync(temporary, file);
 }
 
