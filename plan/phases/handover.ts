@@ -143,14 +143,26 @@ function undoParts(context: Context): readonly Part[] {
   ];
 }
 
+/** Two looks at once, one at each site: this stands inside the outage. */
+function verifyParts(context: Context, handsOver: boolean): readonly Part[] {
+  const { from, to, wish, decision } = context;
+  const lines = epochLines(context);
+  // An acceptance of another epoch is no part of this plan.
+  const accepted = wish.acceptLoss === decision.epoch ? String(decision.epoch) : "";
+  const fenced = handsOver ? lines : { value: "lost", ...lines };
+  const proof = handsOver
+    ? { value: "token", ...lines }
+    : { value: "accepted", accept_loss: accepted, ...lines };
+  return [
+    part(context, from, "postgres/fenced", fenced, { bound: 10, beside: true, plain: true }),
+    part(context, to, "postgres/verify", proof, { plain: true }),
+  ];
+}
+
 export const verify: Phase = {
   id: "verify",
   steps: (context) => {
-    const { from, to, wish, decision } = context;
-    const lines = epochLines(context);
-    const handsOver = decision.transition === "switchover";
-    // An acceptance of another epoch is no part of this plan.
-    const accepted = wish.acceptLoss === decision.epoch ? String(decision.epoch) : "";
+    const handsOver = context.decision.transition === "switchover";
     return [
       {
         step: runStep({
@@ -164,29 +176,7 @@ export const verify: Phase = {
             : "What a lost site still holds is fetched where its host answers; only elsewhere a person says that it may be handed over later.",
           undo: "the step itself revokes the permit and starts the old primary again",
           needs: [{ fact: "token", of: "fence" }],
-          parts: handsOver
-            ? [
-                part(context, from, "postgres/fenced", lines, {
-                  bound: 10,
-                  beside: true,
-                  plain: true,
-                }),
-                part(context, to, "postgres/verify", { value: "token", ...lines }, { plain: true }),
-              ]
-            : [
-                part(
-                  context,
-                  from,
-                  "postgres/fenced",
-                  { value: "lost", ...lines },
-                  { bound: 10, beside: true },
-                ),
-                part(context, to, "postgres/verify", {
-                  value: "accepted",
-                  accept_loss: accepted,
-                  ...lines,
-                }),
-              ],
+          parts: verifyParts(context, handsOver),
           ...(handsOver ? { undoParts: undoParts(context) } : {}),
         }),
         has: isOneOf(context, "switchover", "failover"),

@@ -1,6 +1,6 @@
 // The shell text of a step, run for real: parts, facts handed on, the undo, exit codes, and nothing that leaks.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { commandOf, type Mode } from "../../plan/render/command";
@@ -175,6 +175,42 @@ test("what is not reached or hangs is unknown, and says so", () => {
   const hung = run(step([part("hang", { bound: 1 })]));
   expect(hung.code).toBe(124);
   expect(hung.talk).toMatch(/took longer than 1 s; what it did is unknown\nHINT: /);
+});
+
+describe("a plain part, whose output needs no files at the site,", () => {
+  const plain = { plain: true };
+
+  test("gives its facts and its talk, and takes an earlier part's fact", () => {
+    const take = part("take", { ...plain, site: "b", take: { mine: "token" } });
+    const result = run(step([part("token", plain), take]));
+    expect(result).toMatchObject({ code: 0, lines: ["token=t0ken", "took=t0ken"], talk: "talk\n" });
+  });
+
+  test.each([
+    ["later", 75],
+    ["refuse", 77],
+    ["fail", 3],
+    ["away", 255],
+  ])("that ends as %s ends the step with %i", (verb, code) => {
+    const result = run(step([part(verb, plain), part("token")]));
+    expect(result).toMatchObject({ code, lines: [] });
+  });
+
+  test("is ended at its bound with all that it started", () => {
+    const hung = run(step([part("hang", { ...plain, bound: 1 })]));
+    expect(hung.code).toBe(124);
+    expect(hung.talk).toMatch(/took longer than 1 s; what it did is unknown\nHINT: /);
+  });
+
+  test("leaves nothing in the site's temporary folder, nor does any other", () => {
+    const TMPDIR = mkdtempSync(path.join(tmpdir(), "plain-"));
+    try {
+      run(step([part("token", plain), part("token"), part("hang", { bound: 1 })]), { TMPDIR });
+      expect(readdirSync(TMPDIR)).toEqual([]);
+    } finally {
+      rmSync(TMPDIR, { recursive: true });
+    }
+  });
 });
 
 test("an optional part that fails is told and does not fail the step", () => {
