@@ -29,6 +29,8 @@ const args: Record<string, unknown> = {
     cloudflare: {
       zones: [{ zone: lab.zone, zoneId: lab.zoneId, hostnames: lab.hostnames }],
       servers: lab.servers,
+      // Nobody else writes here, so nothing is watched for after a flip.
+      watchSeconds: 0,
     },
   },
   guard: { bound: 8, after: 3, poll: 1 },
