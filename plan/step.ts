@@ -29,7 +29,10 @@ export interface Part {
    * whatever the next part did: the next run looks first.
    */
   readonly beside?: boolean;
-  /** Starts no process that may outlive it, so that its output goes straight back. Saves files where no site accepts writes. */
+  /**
+   * Nothing that may outlive it holds its output (it runs no command of the user's), so that goes straight back, without files
+   * at the site. For the outage.
+   */
   readonly plain?: boolean;
 }
 

@@ -40,7 +40,7 @@ GIVEN
 }
 
 # What runs at the site. Output goes to files: no pipe of the connection reaches a verb or a server it starts. The files have
-# no name any more when the verb begins, so that nothing is left behind however it ends. A plain part starts no server.
+# no name any more when the verb begins, so that nothing is left behind however it ends. A plain part leaves nobody who holds them.
 # shellcheck disable=SC2016 # expanded at the site
 site_shell='command -v timeout >/dev/null || { echo "timeout is not found on this host; install coreutils" >&2; exit 77; }
 if [ "$how" = plain ]; then exec timeout -k 2 "$b" sh -s; fi
