@@ -14,7 +14,7 @@ password='' peer='' peer_host='' peer_port='' port=5432 replication_user='' run=
 socket='' state='' step_bound=60 stop_bound=10 sequence_leap=10000 superuser=postgres to='' token='' value='' value_lsn=''
 witness_bound='' witness_name='' zone=''
 services='' # the service lines as they came, one a line
-home='' switch_user='''' control_state='' pid='' recalled=''
+home='' switch_user='' control_state='' pid='' recalled='' new=new
 
 read_input() {
   while IFS= read -r input_line; do
@@ -105,15 +105,15 @@ recall() {
   if [ -r "$state/$1" ]; then IFS= read -r recalled <"$state/$1" || :; fi
 }
 keep() {
-  printf '%s\n' "$2" >"$state/$1.new"
-  give_to_owner "$state/$1.new"
-  mv "$state/$1.new" "$state/$1"
+  printf '%s\n' "$2" >"$state/$1.$new"
+  give_to_owner "$state/$1.$new"
+  mv "$state/$1.$new" "$state/$1"
 }
 store() {
-  printf '%s\n' "$2" >"$state/$1.new"
-  give_to_owner "$state/$1.new"
-  sync "$state/$1.new"
-  mv "$state/$1.new" "$state/$1"
+  printf '%s\n' "$2" >"$state/$1.$new"
+  give_to_owner "$state/$1.$new"
+  sync "$state/$1.$new"
+  mv "$state/$1.$new" "$state/$1"
   sync "$state"
 }
 forget() { rm -f "$state/$1" && sync "$state"; }

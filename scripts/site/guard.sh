@@ -11,6 +11,9 @@
 # shellcheck disable=SC2154 # lib.sh and query.sh set them
 
 guard_main() {
+  # It takes no lock to fence. Under a verb's name a verb that marks maintenance at that moment would take its file away.
+  # shellcheck disable=SC2034 # keep and store of lib.sh
+  new=guard
   read_input <"${0%/*}/guard.conf"
   case ${1:-} in
   boot) guard_boot ;;

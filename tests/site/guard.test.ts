@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { publicKeyOf, signWitness, type WitnessRecord } from "../../sites/witness";
 import { digText, OWNER, txt } from "./dig";
@@ -154,6 +154,12 @@ test("it stores the epoch it has obeyed, and tells why it acts", async () => {
   const { facts } = await boot([sign({ epoch: 6, from: "a", to: "b" })], "");
   expect(readFileSync(join(site.state, "obeyed"), "utf8")).toBe("6\n");
   expect(facts["reason"]).toBe("the_witness_of_epoch_6_names_site_b");
+});
+
+test("what a verb has on its way under the same name does not stop it", async () => {
+  mkdirSync(join(site.state, "obeyed.new"));
+  await boot([sign({ epoch: 6, from: "a", to: "b" })], "");
+  expect(readFileSync(join(site.state, "obeyed"), "utf8")).toBe("6\n");
 });
 
 describe("whom it follows", () => {
