@@ -48,8 +48,7 @@ export class Store {
   save({ version, deployment }: Checkpoint): void {
     const { resources = [], ...rest } = deployment;
     const text = JSON.stringify({ version, deployment: { ...rest, resources: [] } });
-    const list = resources.map((resource) => this.#bytesOf(resource));
-    const [first, ...more] = list;
+    const [first, ...more] = resources.map((resource) => this.#bytesOf(resource));
     const head = Buffer.from(text.slice(0, -END.length));
     const parts = first === undefined ? [head] : [head, first.subarray(1), ...more];
     replaceFile(this.#checkpoint, [...parts, Buffer.from(END)]);

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +6,7 @@ import { composeScripts, guardProgram } from "../../sites/guardProgram";
 import { loadScripts } from "../../sites/scripts";
 import { scriptText } from "../../plan/scripts";
 import { killUnder } from "../../lab/processes";
+import { runHere } from "../../lab/site";
 
 /** What a script did. */
 export interface Ran {
@@ -73,26 +73,14 @@ export class FakeSite {
     return path;
   }
 
-  #run(command: readonly string[], input: string): Promise<Ran> {
-    return new Promise((resolve, reject) => {
-      const env = { ...process.env, PATH: `${this.bin}:${process.env["PATH"] ?? ""}` };
-      const child = spawn("timeout", ["-k", "2", "20", ...command], { env, cwd: "/" });
-      let stdout = "";
-      let stderr = "";
-      child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
-      child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-      child.stdin.on("error", () => undefined).end(input);
-      child.on("error", reject);
-      child.on("close", (code) => {
-        const pairs = stdout.split("\n").filter((line) => line.includes("="));
-        const facts = Object.fromEntries(
-          pairs.map((line) => [
-            line.slice(0, line.indexOf("=")),
-            line.slice(line.indexOf("=") + 1),
-          ]),
-        );
-        resolve({ code: code ?? 128, facts, stderr });
-      });
-    });
+  async #run(command: readonly string[], input: string): Promise<Ran> {
+    const environment = { PATH: `${this.bin}:${process.env["PATH"] ?? ""}` };
+    const bounded = ["timeout", "-k", "2", "20", ...command];
+    const { exitCode, stdout, stderr } = await runHere(bounded, input, environment);
+    const pairs = stdout.split("\n").filter((line) => line.includes("="));
+    const facts = Object.fromEntries(
+      pairs.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+    );
+    return { code: exitCode, facts, stderr };
   }
 }
