@@ -28,6 +28,9 @@ export const REJOIN = [
   "postgres/rejoin",
 ] as const;
 
+/** What every verb stands on, likewise. */
+export const LIB = ["lib", "wal"] as const;
+
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
   const parts = GUARD_PARTS.map((name) => body(scripts, name));
@@ -40,14 +43,15 @@ export function guardHash(scripts: Scripts): string {
 }
 
 /**
- * The same scripts, with those that need others put together: what asks the witness stands in front of `site/witness`
+ * The same scripts, with those that need others put together: `lib` is the files of {@link LIB}; what asks the witness stands in front of `site/witness`
  * and `postgres/observe`, the whole guard in front of `site/install`, what copies in front of `postgres/seed`, what recovers
  * in front of `postgres/fence`; `postgres/delta` and `postgres/rejoin` are the files of {@link DELTA} and {@link REJOIN}.
  * What is put together already stays as it is.
  */
-export function composeScripts(scripts: Scripts): Scripts {
-  const install = scriptText(scripts, "site/install");
-  if (install.includes(END)) return scripts;
+export function composeScripts(files: Scripts): Scripts {
+  const install = scriptText(files, "site/install");
+  if (install.includes(END)) return files;
+  const scripts = { ...files, lib: together(files, LIB) };
   const program = guardProgram(scripts);
   if (program.split("\n").includes(END)) throw new Error(`a line of the guard is ${END}`);
   const asking = (name: string) => `${scriptText(scripts, "site/query")}\n${body(scripts, name)}`;

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DELTA, guardProgram, REJOIN } from "../../sites/guardProgram";
+import { DELTA, guardProgram, LIB, REJOIN } from "../../sites/guardProgram";
 import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
@@ -12,6 +12,7 @@ import { ROOT } from "./tree";
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
 const NO_VERBS = new Set<string>([
   "runner",
+  ...LIB,
   ...GUARD_PARTS,
   ...[...DELTA, ...REJOIN].filter(
     (name) => name !== "postgres/delta" && name !== "postgres/rejoin",

@@ -54,9 +54,11 @@ async function records(): Promise<WalRecord[]> {
   }));
 }
 
-/** Ends of records, as lib.sh computes them from the WAL files. */
+/** Ends of records, as wal.sh computes them from the WAL files. */
 function ends(starts: readonly bigint[]): bigint[] {
-  const lib = readFileSync(join(__dirname, "../../scripts/lib.sh"), "utf8");
+  const lib = ["lib", "wal"]
+    .map((name) => readFileSync(join(__dirname, `../../scripts/${name}.sh`), "utf8"))
+    .join("");
   const call = `data=${cluster.dataDirectory} wal_page=8192 wal_segment=16777216
 for start in ${starts.join(" ")}; do record_end "$start" 1; printf '%s\\n' "$end"; done\n`;
   const run = spawnSync("sh", ["-s"], { input: lib + call, encoding: "utf8" });

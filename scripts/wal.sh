@@ -1,0 +1,63 @@
+#!/bin/sh
+# wal: what the control file, a position and a token say. Functions only; part of lib at every site (sites/guardProgram.ts).
+# shellcheck disable=SC2154,SC2034 # lib.sh sets them, the verbs use what is set here
+
+# What the control file says. A torn read shows as a wrong checksum: read again.
+read_control() {
+  for _ in 1 2 3 4 5; do
+    control_text=$(as_owner "$bindir/pg_controldata" --pgdata="$data" 2>&1) || return 1
+    case $control_text in *'Calculated CRC checksum does not match'*) sleep 0.02 ;; *) break ;; esac
+  done
+  while IFS= read -r control_line; do
+    control_value=${control_line#*:}
+    control_value=${control_value#"${control_value%%[! ]*}"}
+    case $control_line in
+    'Database system identifier:'*) control_system=$control_value ;;
+    'Database cluster state:'*) control_state=$control_value ;;
+    'Latest checkpoint location:'*) control_lsn=$control_value ;;
+    "Latest checkpoint's REDO location:"*) control_redo=$control_value ;;
+    "Latest checkpoint's TimeLineID:"*) control_tli=$control_value ;;
+    'Minimum recovery ending location:'*) control_end=$control_value ;;
+    "Min recovery ending loc's timeline:"*) control_end_tli=$control_value ;;
+    'Bytes per WAL segment:'*) wal_segment=$control_value ;;
+    'WAL block size:'*) wal_page=$control_value ;;
+    *) ;;
+    esac
+  done <<CONTROL
+$control_text
+CONTROL
+  # A server that was promoted and died before its first checkpoint shows the new timeline only here.
+  own_tli=$control_tli
+  if [ "$control_end_tli" -gt "$own_tli" ]; then own_tli=$control_end_tli; fi
+}
+
+# Positions as numbers: an LSN's two halves make one 64-bit number.
+number_of() { number=$((0x${1%/*} << 32 | 0x${1#*/})); }
+lsn_of() { printf '%X/%X' $(($1 >> 32)) $(($1 & 0xFFFFFFFF)); }
+wal_file() { printf '%s/pg_wal/%08X%08X%08X' "$data" "$1" $(($2 >> 32)) $(($2 % 0x100000000 / wal_segment)); }
+
+# Sets `end` to the first position after the record at $1 of timeline $2: what a standby that has replayed it reports.
+# Page headers (24 bytes, 40 at a segment's start) count where the record crosses a page; records start on 8 bytes.
+record_end() {
+  file=$(wal_file "$2" "$1")
+  left=$(od --address-radix=n --format=u4 --skip-bytes=$(($1 % wal_segment)) --read-bytes=4 "$file") || fault "cannot read the WAL record at $(lsn_of "$1")" "look at $file"
+  left=${left##* } end=$1
+  if [ "$left" -lt 24 ]; then fault "no WAL record at $(lsn_of "$1") (length $left)" "look at $file"; fi
+  room=$((wal_page - end % wal_page))
+  while [ "$left" -gt "$room" ]; do
+    left=$((left - room)) end=$((end + room))
+    header=24
+    if [ $((end % wal_segment)) -eq 0 ]; then header=40; fi
+    end=$((end + header)) room=$((wal_page - header))
+  done
+  end=$(((end + left + 7) / 8 * 8))
+}
+
+# The fence's proof: v1,SYSTEM,TIMELINE,LSN,END,RECORDHASH,TAILFROM,TAILHASH,EPOCH,RUN. v1-drained: the server died, END is
+# its last valid record, and the other site fetched it all.
+read_token() {
+  IFS=, read -r token_v token_system token_tli token_lsn token_end token_record token_tail token_hash token_epoch token_run <<TOKEN
+$1
+TOKEN
+  case $token_v in v1 | v1-drained) [ -n "$token_run" ] ;; *) return 1 ;; esac
+}
