@@ -96,7 +96,10 @@ export interface PostgresArgs {
   socketDirectory?: string;
   /** Folder of pg_ctl and its kin. @default found by the data's version */
   binDirectory?: string;
-  /** postgresql.conf, where it is not in PGDATA (Debian: /etc/postgresql/15/main/postgresql.conf). @default in PGDATA */
+  /**
+   * postgresql.conf. @default found at the site: what the server was last started with, else the one in PGDATA, else the one
+   * below /etc/postgresql whose `data_directory` is `dataDirectory`; where several are, the update refuses and lists them
+   */
   configFile?: string;
   /** Seconds a fast stop may take before it is taken back. @default 10 */
   stopSeconds?: number;

@@ -33,6 +33,7 @@ read_input() {
     cd /
   fi
   find_owner
+  find_config
   find_programs
   export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
   # A role's own settings must not stop a verb: not its time limit, not its wait for a standby, not its search path.
@@ -90,15 +91,6 @@ as_owner() {
 }
 # A file that root made would lock the owner out of its own state.
 give_to_owner() { if [ -n "$switch_user" ]; then chown "$switch_user:" "$@"; fi; }
-
-# The programs of the data's own major; without data the newest ones.
-find_programs() {
-  if [ -n "$bindir" ]; then return 0; fi
-  major='*'
-  if [ -r "$data/PG_VERSION" ]; then IFS= read -r major <"$data/PG_VERSION"; fi
-  for folder in /usr/lib/postgresql/$major/bin; do if [ -x "$folder/postgres" ]; then bindir=$folder; fi; done
-  if [ -z "$bindir" ]; then bindir=$(pg_config --bindir 2>/dev/null) || bindir=''; fi
-}
 
 # The state folder. `store` is lasting; `keep` is whole or absent, but a crash may take it back.
 recall() {

@@ -22,13 +22,8 @@ SQL
   ) || later "cannot ask site $peer at $peer_host:$peer_port as $replication_user" "check pg_hba.conf, the firewall and ~/.pgpass, then run the update again"
   if [ "$answer" = standby ]; then later "site $peer is not a primary" "run the update again once it is"; fi
   listen=${answer##*listen=}
-  # Only ever our own half copy of an earlier try.
-  as_owner rm -rf "$data.seed"
-  parent=${data%/*}
-  if [ ! -d "$parent" ]; then
-    mkdir -p "$parent"
-    give_to_owner "$parent"
-  fi
+  # Only ever our own half copy of an earlier try. Where root enters, the owner needs no right to write in the folder above.
+  rm -rf "$data.seed" && make_folder "$data.seed"
   say "copies the database of site $peer"
   as_owner "$bindir/pg_basebackup" --pgdata="$data.seed" --wal-method=stream --checkpoint=fast --slot="standby_$site" --progress --no-password \
     --dbname="host=$peer_host port=$peer_port user=$replication_user connect_timeout=5" >&2 || later "the copy from site $peer failed" "look at the lines above, then run the update again"

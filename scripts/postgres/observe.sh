@@ -45,6 +45,8 @@ observe_programs() {
   *) ;;
   esac
   fact programs "${major:--}"
+  fact config_file "${config:--}"
+  fact config_choices "${config_choices:--}"
 }
 
 observe_state() {

@@ -19,12 +19,6 @@ main() {
   fact prepared "$value"
 }
 
-make_state() {
-  mkdir -p "$state/log"
-  chmod 0700 "$state"
-  give_to_owner "$state" "$state/log"
-}
-
 # ~/.pgpass for both directions: this site will be the follower one day, and asks itself in tests.
 remember_password() {
   secret=$(
@@ -124,6 +118,8 @@ SECRET
   if [ -n "$password" ]; then secret_clause="password '$quoted'"; fi
   sql <<SQL || fault "the role, the function or the slot could not be made" "look at the lines above, then run the update again"
 set log_statement = none;
+-- An md5 that the server prefers is one that the pair's own rules in pg_hba.conf refuse.
+set password_encryption = 'scram-sha-256';
 set log_min_duration_statement = -1;
 set log_min_error_statement = panic;
 set pg_stat_statements.track_utility = off;
@@ -159,4 +155,10 @@ grant execute on function standby.checkpoint(), standby.write_mark(text, text), 
 select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
   where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
 SQL
+  stored=$(
+    sql <<SQL
+select coalesce(left(rolpassword, 14), 'none') from pg_authid where rolname = '$replication_user';
+SQL
+  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  if [ "$stored" != SCRAM-SHA-256$ ]; then refuse "the password of role $replication_user is not stored as SCRAM ($stored...)" "see what changes it besides pulumi, then run the update again"; fi
 }

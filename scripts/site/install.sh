@@ -7,9 +7,7 @@
 main() {
   read_input
   # The first verb that writes at a new site: the folder is made here.
-  if [ ! -d "$state" ]; then mkdir -p "$state"; fi
-  chmod 0700 "$state"
-  give_to_owner "$state"
+  make_state
   take_lock
   # Name servers that were found once are never replaced by none: a guard that can ask nobody is blind.
   if [ -z "$servers" ] && [ -r "$state/guard.conf" ]; then servers=$(sed -n 's/^servers=//p' "$state/guard.conf"); fi

@@ -52,6 +52,21 @@ test("each site answers a nonce with what it is, to the replication user only", 
   }
 });
 
+test("the password is stored as SCRAM, whatever the server prefers", async () => {
+  await pair.a.query("alter system set password_encryption = 'md5'");
+  await pair.a.query("select pg_reload_conf()");
+  try {
+    await pair.holds("a", "prepare", { value: "hash-a", password });
+    const stored = "select left(rolpassword, 14) as stored from pg_authid where rolname = $1";
+    expect(await pair.a.query(stored, ["standby_replicator"])).toEqual([
+      { stored: "SCRAM-SHA-256$" },
+    ]);
+  } finally {
+    await pair.a.query("alter system reset password_encryption");
+    await pair.a.query("select pg_reload_conf()");
+  }
+});
+
 test("settings that need a restart are refused with the commands to type", async () => {
   const fresh = await Pair.create();
   try {
