@@ -11,16 +11,19 @@ const LONG = [
   "/tests/package/",
   "/tests/scripts/(adversarial|delta|drain|remake|undo)",
 ];
-const long = process.env.STANDBY_TESTS === "long";
+// Hosts of their own, in a room that only one process at a time can fill: `npm run test:hosts`.
+const HOSTS = "/tests/hosts/";
+const wish = process.env.STANDBY_TESTS;
+const left = { long: [HOSTS], hosts: [] }[wish] ?? [HOSTS, ...LONG];
 
-/** Two workers: the machines this runs on have two cores, and clusters of their own beside them. */
+/** Two workers: the machines this runs on have two cores, and clusters of their own beside them. The room has one address a site. */
 module.exports = {
   testEnvironment: "node",
-  testMatch: ["<rootDir>/tests/**/*.test.ts"],
-  testPathIgnorePatterns: ["/node_modules/", ...(long ? [] : LONG)],
+  testMatch: [`<rootDir>/tests/${wish === "hosts" ? "hosts/" : ""}**/*.test.ts`],
+  testPathIgnorePatterns: ["/node_modules/", ...left],
   modulePathIgnorePatterns: ["<rootDir>/dist"],
-  maxWorkers: 2,
-  testTimeout: 60_000,
+  maxWorkers: wish === "hosts" ? 1 : 2,
+  testTimeout: wish === "hosts" ? 240_000 : 60_000,
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",

@@ -14,6 +14,11 @@ const PROGRAMS = {
   test: "tests/run.js", // builds by itself: there the build is one of the checks
 };
 
+// On hosts of their own (lab/hosts), for which this process becomes their runner.
+function wantsHosts(command, args) {
+  return command === "test" ? process.env.STANDBY_TESTS === "hosts" : args.includes("--hosts");
+}
+
 async function main() {
   if (Number(process.versions.node.split(".")[0]) < OLDEST_NODE) {
     process.stderr.write(
@@ -24,7 +29,9 @@ async function main() {
   const { ensurePrograms } = require("./setup/debian.js");
   const { ROOT, ensurePackages, build } = require("./setup/packages.js");
   const { runAttached } = require("./setup/run.js");
+  const { roomProblem, runInRoom } = require("./setup/room.js");
   const { say, SetupProblem } = require("./setup/say.js");
+  const { ensureTree } = require("./setup/tree.js");
   const [command, ...args] = process.argv.slice(2);
   const program = PROGRAMS[command];
   if (program === undefined) {
@@ -34,10 +41,18 @@ async function main() {
     return 2;
   }
   try {
-    await ensurePrograms(command);
+    const hosts = wantsHosts(command, args);
+    const problem = hosts ? roomProblem() : undefined;
+    await ensurePrograms(command, { hosts: hosts && problem === undefined });
     await ensurePackages();
     if (command !== "test") await build();
-    return await runAttached(process.execPath, [path.join(ROOT, program), ...args]);
+    const whole = [path.join(ROOT, program), ...args];
+    if (hosts && problem === undefined) {
+      return await runInRoom(await ensureTree(), process.execPath, whole);
+    }
+    // Tests are skipped one by one and say why; anything else cannot do without.
+    if (hosts && command !== "test") throw new SetupProblem(`${problem}; hosts are out of reach`);
+    return await runAttached(process.execPath, whole);
   } catch (problem) {
     if (!(problem instanceof SetupProblem)) throw problem;
     say(problem.message);

@@ -10,6 +10,7 @@ import { freePort } from "./postgres/ports";
 import { ownedFolder, temporaryFolder } from "./postgres/programs";
 import { Sweeper } from "./processes";
 import { LabSite } from "./site";
+import { JOBS_TABLE } from "./tables";
 import { stackConfig, type LabConfig } from "./stack";
 
 /** What to build. */
@@ -23,8 +24,6 @@ export interface LabOptions {
 }
 
 const HOSTS = { a: "127.0.0.2", b: "127.0.0.3" } as const;
-const JOBS_TABLE =
-  "create table if not exists jobs(n bigserial primary key, site text, kind text, at timestamptz default clock_timestamp())";
 
 /** Two sites, a zone, and keys: all that a pair needs, on loopback, gone when it is closed. */
 export class Lab {

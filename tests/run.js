@@ -7,6 +7,8 @@ const { shellChecks } = require("./runner/shell.js");
 const { runUnitTests } = require("./runner/unit.js");
 
 const LANES = 2;
+// The part with hosts of their own is jest alone: the checks belong to `npm test`.
+const HOSTS = process.env.STANDBY_TESTS === "hosts";
 const checks = [
   {
     name: "types and build",
@@ -52,10 +54,17 @@ function report(counts, verdicts) {
   return failed === 0 ? 0 : 1;
 }
 
+// Root has hosts: there a skipped suite would be evidence that is missing without a word.
+function withoutExcuses(counts) {
+  if (!HOSTS || process.getuid() !== 0) return counts;
+  for (const name of counts.skipped) console.log(`FAILED: skipped as root: ${name}`);
+  return { ...counts, failed: counts.failed + counts.skipped.length, skipped: [] };
+}
+
 async function main() {
-  const verdicts = await runChecks();
+  const verdicts = HOSTS ? [] : await runChecks();
   const begun = Date.now();
-  const counts = await runUnitTests(process.argv.slice(2));
+  const counts = withoutExcuses(await runUnitTests(process.argv.slice(2)));
   line("jest", counts.failed === 0 ? `ok, ${counts.passed} tests` : "FAILED", begun);
   return report(counts, verdicts);
 }

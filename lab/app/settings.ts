@@ -14,6 +14,8 @@ export interface AppSettings {
     readonly host: string;
     readonly port: number;
     readonly user: string;
+    /** @default none: the server trusts this user */
+    readonly password?: string;
     readonly name: string;
   };
   /** While this file exists the web app answers 503. */
@@ -52,12 +54,13 @@ export class LocalDatabase {
   }
 
   async #connect(): Promise<Client> {
-    const { host, port, user, name: database } = this.settings;
+    const { host, port, user, password, name: database } = this.settings;
     const limits = { connectionTimeoutMillis: 1000, query_timeout: 1000 };
     const client = new Client({
       host,
       port,
       user,
+      ...(password === undefined ? {} : { password }),
       database,
       application_name: this.name,
       ...limits,

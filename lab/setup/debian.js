@@ -56,8 +56,17 @@ const ALWAYS = [
 const FOR_TESTS = [need("shellcheck", "shellcheck"), need("shfmt", "shfmt"), need("dash", "dash")];
 const SSHD = need("sshd", "openssh-server");
 
-function wanted(command) {
-  return command === "test" ? [...ALWAYS, ...FOR_TESTS] : ALWAYS;
+const FOR_HOSTS = [
+  need("mmdebstrap", "mmdebstrap"),
+  need("systemd-nspawn", "systemd-container"),
+  need("nft", "nftables"),
+  need("ip", "iproute2"),
+  need("ssh", "openssh-client"),
+  need("nsenter", "util-linux"),
+];
+
+function wanted(command, hosts) {
+  return [...ALWAYS, ...(command === "test" ? FOR_TESTS : []), ...(hosts ? FOR_HOSTS : [])];
 }
 
 // An ssh server opens a port at the next boot, so it comes only to a throw-away machine or when asked for.
@@ -134,11 +143,11 @@ async function offerSsh(canInstall) {
 }
 
 /**
- * Makes sure that the programs a command needs are here.
+ * Makes sure that the programs a command needs are here; with `hosts` also those of lab/hosts.
  * Throws a SetupProblem with the one line to type when something is missing and we may not install it.
  */
-async function ensurePrograms(command) {
-  const absent = () => wanted(command).filter((each) => !each.here());
+async function ensurePrograms(command, { hosts = false } = {}) {
+  const absent = () => wanted(command, hosts).filter((each) => !each.here());
   const canInstall = process.getuid?.() === 0 && onPath("apt-get");
   const missing = absent();
   if (missing.length > 0 && canInstall) await install(packagesOf(missing));

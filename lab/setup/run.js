@@ -24,12 +24,12 @@ function hasTerminal() {
 
 // A terminal sends Ctrl-C to the whole foreground group, so the child has it already. Passed on as well it would
 // count as a second one, and an engine takes the second one as "stop at once and record nothing".
-function forwardSignals(child) {
+function forwardSignals(child, deliver) {
   const terminal = hasTerminal();
   const handlers = SIGNALS.map((signal) => {
     const handler = () => {
       child.stoppedBy = signal;
-      if (signal !== "SIGINT" || !terminal) child.kill(signal);
+      if (signal !== "SIGINT" || !terminal) deliver(child, signal);
     };
     process.on(signal, handler);
     return () => process.off(signal, handler);
@@ -38,11 +38,11 @@ function forwardSignals(child) {
 }
 
 // npm that is killed takes nobody with it; without this a lab that waits for its user would wait for ever.
-function endWithParent(child) {
+function endWithParent(child, deliver) {
   if (process.env.npm_lifecycle_event === undefined) return () => undefined;
   const parent = process.ppid;
   const watch = setInterval(() => {
-    if (process.ppid !== parent) child.kill("SIGTERM");
+    if (process.ppid !== parent) deliver(child, "SIGTERM");
   }, PARENT_POLL_MS);
   return () => clearInterval(watch);
 }
@@ -52,8 +52,8 @@ function exitCodeOf(code, signal) {
   return code ?? 128 + (os.constants.signals[signal] ?? 0);
 }
 
-function wait(child) {
-  const releases = [forwardSignals(child), endWithParent(child)];
+function wait(child, deliver = (to, signal) => to.kill(signal)) {
+  const releases = [forwardSignals(child, deliver), endWithParent(child, deliver)];
   const release = () => releases.forEach((each) => each());
   return new Promise((resolve, reject) => {
     child.once("error", (problem) => {
@@ -67,9 +67,10 @@ function wait(child) {
   });
 }
 
-/** Runs a program on our own terminal; resolves to its exit code. */
-async function runAttached(command, args) {
-  const { code } = await wait(spawn(command, args, { stdio: "inherit" }));
+/** Runs a program on our own terminal; resolves to its exit code. `deliver(child, signal)`: how a signal reaches it. */
+async function runAttached(command, args, { env = {}, deliver } = {}) {
+  const child = spawn(command, args, { stdio: "inherit", env: { ...process.env, ...env } });
+  const { code } = await wait(child, deliver);
   return code;
 }
 
