@@ -46,6 +46,9 @@ const siteFactsSchema = z
     missing: text,
     role: z.enum(ROLES),
     signal: flag,
+    held: flag,
+    recovery_at: text,
+    recovery_of: text,
     control_state: text,
     system_identifier: text,
     timeline: count,
@@ -101,6 +104,11 @@ const siteFactsSchema = z
     programs: facts.programs,
     missing: facts.missing?.split(",") ?? [],
     signal: facts.signal,
+    /** The guard itself placed the signal, at a site that was the primary. */
+    held: facts.held,
+    /** How far a server that is starting has recovered, and about how far it must: positions. */
+    recoveryAt: facts.recovery_at,
+    recoveryOf: facts.recovery_of,
     controlState: facts.control_state,
     systemIdentifier: facts.system_identifier,
     timeline: facts.timeline,

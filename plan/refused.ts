@@ -1,6 +1,6 @@
 import type { Desired } from "./desired";
 import { factsOf, writable } from "./newest";
-import type { Observed, SiteObserved } from "./observed";
+import type { Observed, SiteFacts, SiteObserved } from "./observed";
 import type { Refusal } from "./step";
 import type { EpochRecord, SiteId } from "./terms";
 
@@ -147,9 +147,9 @@ export function mayRestart(
       },
     ];
   }
-  if (here?.role === "starting" || here?.role === "unclear") return [recovering(to)];
+  if (here?.role === "starting" || here?.role === "unclear") return [recovering(to, here)];
   if (left !== undefined && (left.role === "starting" || left.role === "unclear") && !left.signal) {
-    return [recovering(from)];
+    return [recovering(from, left)];
   }
   const witnessSays = witness.status === "valid" && witness.record.epoch === epoch;
   const accepted = open && wish.acceptUnproven === epoch;
@@ -164,10 +164,14 @@ export function mayRestart(
   ];
 }
 
-function recovering(site: SiteId): Refusal {
+function recovering(site: SiteId, { role, recoveryAt, recoveryOf }: SiteFacts): Refusal {
+  const far = recoveryAt === undefined ? "" : `, at ${recoveryAt} of about ${String(recoveryOf)}`;
   return {
     code: "recovering",
-    what: `site ${site}: PostgreSQL is running but does not answer yet (crash recovery, most likely)`,
+    what:
+      role === "starting"
+        ? `site ${site}: PostgreSQL is still in recovery${far}; it goes on, however long it takes`
+        : `site ${site}: PostgreSQL does not run and its control file cannot be read`,
     hint: "wait for it and run pulumi up again.",
     later: true,
   };

@@ -61,3 +61,23 @@ $1
 TOKEN
   case $token_v in v1 | v1-drained) [ -n "$token_run" ] ;; *) return 1 ;; esac
 }
+
+# Sets recovery_at and recovery_of: the first position of the WAL file that a starting server replays, as its own title says, and
+# of the one that was written last (one that was only put in store keeps its old time). `unknown` where it says nothing.
+recovery_progress() {
+  recovery_at=unknown recovery_of=unknown
+  read_control || return 0
+  for link in $(data_processes); do
+    title=''
+    { IFS= read -r title <"${link%/cwd}/cmdline"; } 2>/dev/null || :
+    case $title in *startup*recovering\ *) recovery_at=$(file_start "${title##*recovering }") ;; *) ;; esac
+  done
+  newest_file=$(find "$data/pg_wal/" -maxdepth 1 -name '????????????????????????' -printf '%T@ %f\n' 2>/dev/null | sort -n | tail -n 1)
+  recovery_of=$(file_start "${newest_file##* }")
+}
+file_start() {
+  file_name=${1%%[!0-9A-F]*}
+  case ${#file_name} in 24) ;; *) echo unknown && return 0 ;; esac
+  file_name=${file_name#????????}
+  lsn_of $((0x${file_name%????????} * 0x100000000 + 0x${file_name#????????} * wal_segment))
+}

@@ -29,7 +29,7 @@ export const REJOIN = [
 ] as const;
 
 /** What every verb stands on, likewise. */
-export const LIB = ["lib", "wal", "place"] as const;
+export const LIB = ["lib", "hold", "wal", "place"] as const;
 
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {

@@ -87,7 +87,13 @@ function fenceParts(context: Context): readonly Part[] {
       ];
     case "failover":
       return [
-        part(context, from, "postgres/fence", { value: "dead", ...lines }, { bound: drains }),
+        part(
+          context,
+          from,
+          "postgres/fence",
+          { value: "dead", accept_loss: acceptedLoss(context), ...lines },
+          { bound: drains },
+        ),
       ];
     case "resume":
       return [part(context, from, "postgres/revoke", lines)];
@@ -143,12 +149,16 @@ function undoParts(context: Context): readonly Part[] {
   ];
 }
 
+/** An acceptance of another epoch is no part of this plan. */
+function acceptedLoss({ wish, decision }: Context): string {
+  return wish.acceptLoss === decision.epoch ? String(decision.epoch) : "";
+}
+
 /** Two looks at once, one at each site: this stands inside the outage. */
 function verifyParts(context: Context, handsOver: boolean): readonly Part[] {
-  const { from, to, wish, decision } = context;
+  const { from, to } = context;
   const lines = epochLines(context);
-  // An acceptance of another epoch is no part of this plan.
-  const accepted = wish.acceptLoss === decision.epoch ? String(decision.epoch) : "";
+  const accepted = acceptedLoss(context);
   const fenced = handsOver ? lines : { value: "lost", ...lines };
   const proof = handsOver
     ? { value: "token", ...lines }

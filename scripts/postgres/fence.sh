@@ -26,6 +26,8 @@ main() {
 # Sets `peer_senders`: the walsenders that feed the other site. All other walsenders are foreign.
 fence_running() {
   peer_senders=' ' peer_lag=''
+  # It replays already as a standby of nobody, and would have to begin anew.
+  case $value$pid_status in deadstarting*) if [ -e "$data/standby.signal" ] && read_control && ! never_readable; then (await_postgres "$((step_bound / 3))") || not_through "$?"; fi ;; *) ;; esac
   answer=$(
     timeout 20 sh -c 'cat' <<SQL | sql
 select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \gset
@@ -175,8 +177,9 @@ drain() {
   if never_readable; then recover_alone; fi
   drain_bound=$((step_bound / 3))
   checkpoint before-drain
-  fetched='' why='it does not start as a standby'
-  if (step_bound=$drain_bound && start_postgres "-c primary_conninfo= -c restore_command= -c recovery_min_apply_delay=0 -c hot_standby=on") && postmaster; then await_fetched; fi
+  fetched='' why='it does not start as a standby' started=0
+  (launch_postgres "-c primary_conninfo= -c restore_command= -c recovery_min_apply_delay=0 -c hot_standby=on" && await_postgres "$drain_bound") || started=$?
+  if [ "$started" != 0 ]; then not_through "$started"; elif postmaster; then await_fetched; fi
   checkpoint fetched
   if ! stop_postgres INT "$stop_bound"; then stop_postgres QUIT 5 || kill_all; fi
   if [ -n "$(data_processes)" ]; then kill_all; fi
@@ -194,6 +197,13 @@ FETCHED
   end=$number
   drained_token
   fact drained yes
+}
+
+# Danger: to stop it here would throw away what it has replayed. It cannot write: its signal is placed.
+not_through() { # STATUS of await_postgres
+  if [ "$1" = 75 ] && [ "$accept_loss" != "$epoch" ]; then
+    give_up 75 "it still replays what it wrote last, which site $peer may lack; nothing is stopped" "run the update again when it is through; or give that up: pulumi config set acceptLoss $epoch && pulumi up --yes --skip-preview"
+  fi
 }
 
 # The other site's receiver knocks by itself, each wal_retrieve_retry_interval. `fetched` is set once this site's replay

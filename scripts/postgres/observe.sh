@@ -139,6 +139,14 @@ ANSWER
   if [ "$role" = primary ] && [ "$signal" = yes ]; then role=armed; fi
   fact role "$role"
   fact timeline "$timeline"
+  if [ "$role" = starting ]; then
+    recovery_progress
+    fact recovery_at "$recovery_at"
+    fact recovery_of "$recovery_of"
+  fi
+  held=no
+  if is_held; then held=yes; fi
+  fact held "$held"
   observe_fork
 }
 

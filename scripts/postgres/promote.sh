@@ -184,12 +184,26 @@ SQL
   emit "$answer"
 }
 
+# Danger: to stop a server that recovers is to begin anew. Only one that stands in the WAL file that was written last, and takes
+# no connections there, is stopped: a standby may never become readable.
 start_as_primary() {
+  if postmaster; then
+    case $pid_status in starting*) await_recovery ;; *) ;; esac
+    case $pid_status in ready*) if [ ! -e "$data/standby.signal" ]; then probe_write && return 0; fi ;; *) ;; esac
+  fi
   if postmaster; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log, then run the update again"; fi
   remove_signal
   checkpoint signal-removed
   start_postgres
   probe_write
+}
+
+await_recovery() {
+  if ! (await_postgres $((step_bound / 2))); then
+    recovery_progress
+    if [ ! -e "$data/standby.signal" ] || [ "$recovery_at" != "$recovery_of" ]; then exit 75; fi
+  fi
+  postmaster || :
 }
 
 initial() {

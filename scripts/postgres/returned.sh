@@ -106,7 +106,7 @@ SQL
 $answer
 ANSWER
   if [ "$recovering" != t ]; then refuse "this site accepts writes and so does site $peer" "fence one of them: set activeSite to the one that shall serve and run the update again"; fi
-  if [ ! -e "$data/standby.signal" ]; then place_signal; fi
+  place_signal
   number_of "$own_lsn"
   own_end=$number
 }

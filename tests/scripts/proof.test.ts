@@ -56,7 +56,7 @@ async function records(): Promise<WalRecord[]> {
 
 /** Ends of records, as wal.sh computes them from the WAL files. */
 function ends(starts: readonly bigint[]): bigint[] {
-  const lib = ["lib", "wal"]
+  const lib = ["lib", "hold", "wal"]
     .map((name) => readFileSync(join(__dirname, `../../scripts/${name}.sh`), "utf8"))
     .join("");
   const call = `data=${cluster.dataDirectory} wal_page=8192 wal_segment=16777216
