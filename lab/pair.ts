@@ -33,6 +33,8 @@ const scripts = loadScripts();
 
 export class Pair {
   fakeFolders = 0;
+  /** What stands in front of each command at a site, as root: a namespace, for one. */
+  readonly entrances: Partial<Record<SiteId, readonly string[]>> = {};
   private run = 0;
   private constructor(
     readonly folder: string,
@@ -111,7 +113,7 @@ export class Pair {
       HOME: ownedFolder(join(this.folder, id, "home")),
       ...(options.failAt === undefined ? {} : { FAIL_AT: options.failAt }),
     };
-    return runScript(text, env, options.bound ?? 50);
+    return runScript(text, env, options.bound ?? 50, this.entrances[id]);
   }
 
   /** Runs one verb that must hold; fails with its talk when it does not. */
@@ -181,13 +183,19 @@ function compose(verb: string, input: Input): string {
 }
 
 /** stdout and stderr go to files: a server that a verb starts must not hold a pipe of ours. */
-function runScript(text: string, env: NodeJS.ProcessEnv, bound: number): Promise<Outcome> {
+function runScript(
+  text: string,
+  env: NodeJS.ProcessEnv,
+  bound: number,
+  entrance?: readonly string[],
+): Promise<Outcome> {
   const folder = temporaryFolder("sb-call-");
   const line = `timeout -k 2 ${bound} sh -s >"${folder}/out" 2>"${folder}/err"`;
   const started = Date.now();
   return new Promise((resolve, reject) => {
-    const child = spawn("sh", ["-c", line], {
-      ...clusterOwner(),
+    const words = [...(entrance ?? []), "sh", "-c", line];
+    const child = spawn(words[0] ?? "sh", words.slice(1), {
+      ...(entrance === undefined ? clusterOwner() : {}),
       cwd: "/",
       env,
       stdio: ["pipe", "ignore", "inherit"],

@@ -22,6 +22,7 @@ export const DELTA = [
 /** The verb `postgres/rejoin`, likewise. */
 export const REJOIN = [
   "postgres/copy",
+  "postgres/places",
   "postgres/alone",
   "postgres/remake",
   "postgres/returned",
@@ -30,6 +31,14 @@ export const REJOIN = [
 
 /** What every verb stands on, likewise. */
 export const LIB = ["lib", "hold", "wal", "place"] as const;
+
+/** The verb `postgres/seed`, likewise. */
+export const SEED = [
+  "postgres/copy",
+  "postgres/places",
+  "postgres/alone",
+  "postgres/seed",
+] as const;
 
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
@@ -43,9 +52,10 @@ export function guardHash(scripts: Scripts): string {
 }
 
 /**
- * The same scripts, with those that need others put together: `lib` is the files of {@link LIB}; what asks the witness stands in front of `site/witness`
- * and `postgres/observe`, the whole guard in front of `site/install`, what copies in front of `postgres/seed`, what recovers
- * in front of `postgres/fence`; `postgres/delta` and `postgres/rejoin` are the files of {@link DELTA} and {@link REJOIN}.
+ * The same scripts, with those that need others put together: `lib` is the files of {@link LIB}; what asks the witness stands
+ * in front of `site/witness` and `postgres/observe`, the whole guard in front of `site/install`, what recovers in front of
+ * `postgres/fence`; `postgres/delta`, `postgres/rejoin` and `postgres/seed` are the files of {@link DELTA}, {@link REJOIN} and
+ * {@link SEED}.
  * What is put together already stays as it is.
  */
 export function composeScripts(files: Scripts): Scripts {
@@ -62,7 +72,7 @@ export function composeScripts(files: Scripts): Scripts {
     "postgres/observe": asking("postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
-    "postgres/seed": together(scripts, ["postgres/copy", "postgres/seed"]),
+    "postgres/seed": together(scripts, SEED),
     "postgres/rejoin": together(scripts, REJOIN),
   };
 }

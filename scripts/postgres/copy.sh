@@ -24,8 +24,10 @@ SQL
   listen=${answer##*listen=}
   # Only ever our own half copy of an earlier try. Where root enters, the owner needs no right to write in the folder above.
   rm -rf "$data.seed" && make_folder "$data.seed"
+  map_places
   say "copies the database of site $peer"
-  as_owner "$bindir/pg_basebackup" --pgdata="$data.seed" --wal-method=stream --checkpoint=fast --slot="standby_$site" --progress --no-password \
+  # shellcheck disable=SC2086 # one word an option: map_places leaves no white space in them
+  as_owner "$bindir/pg_basebackup" --pgdata="$data.seed" --wal-method=stream --checkpoint=fast --slot="standby_$site" --progress --no-password $mapping \
     --dbname="host=$peer_host port=$peer_port user=$replication_user connect_timeout=5" >&2 || later "the copy from site $peer failed" "look at the lines above, then run the update again"
 }
 

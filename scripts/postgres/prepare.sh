@@ -129,8 +129,8 @@ select not exists (select from pg_roles where rolname = '$replication_user') as 
 create role "$replication_user" login replication;
 \endif
 alter role "$replication_user" login replication bypassrls $secret_clause;
--- It can copy the whole database as it is; the delta asks it to compare single rows as well.
-grant pg_read_all_data to "$replication_user";
+-- It can copy the whole database as it is; the delta asks it to compare single rows as well, and a copy asks for sizes.
+grant pg_read_all_data, pg_read_all_stats to "$replication_user";
 select format('grant temporary on database %I to %I', current_database(), '$replication_user') \gexec
 create schema if not exists standby;
 create or replace function standby.answer(nonce text) returns text language sql security definer set search_path = pg_catalog as \$\$

@@ -15,7 +15,10 @@ take_up() {
   ready*)
     # The folder was complete; at most its name is missing.
     complete=${recalled#* }
-    if [ ! -e "$data" ]; then rename_folder "$data.${complete%% *}" "$data"; fi
+    if [ ! -e "$data" ]; then
+      take_places "$data.${complete%% *}"
+      rename_folder "$data.${complete%% *}" "$data"
+    fi
     data_path=$(cd -P "$data" && pwd)
     forget rejoin
     as_owner rm -rf "$data.rejoin"
@@ -31,15 +34,6 @@ take_up() {
     ;;
   *) ;;
   esac
-}
-
-# Bytes of the peer's databases, as far as the replication user may see them.
-peer_size() {
-  peer_bytes=$(
-    peer_sql <<SQL
-select coalesce(sum(pg_database_size(oid)), 0)::bigint from pg_database where has_database_privilege(oid, 'connect');
-SQL
-  ) || peer_bytes=0
 }
 
 # Whether the peer still has the WAL from this site's end on; a follower would otherwise wait for it for ever.
@@ -124,6 +118,7 @@ put_own_files() { # FOLDER
 
 rewind() {
   movable
+  fit_places
   announce_remake rewind "$diverged_bytes"
   stop_for_remake
   as_owner rm -rf "$data.rejoin"
@@ -168,6 +163,7 @@ finish_remake() { # FOLDER
   checkpoint remake-configured
   store rejoin "ready ${1##*.} $(date +%s)"
   checkpoint remake-ready
+  take_places "$1"
   rename_folder "$1" "$data"
   data_path=$(cd -P "$data" && pwd)
   checkpoint remake-renamed
@@ -182,7 +178,10 @@ finish_remake() { # FOLDER
 reseed() {
   if [ -e "$data" ]; then movable; fi
   way=reseed
-  peer_size
+  fit_places
+  find_short 110
+  tight=$short
+  if [ -n "$tight" ]; then fit_room old; fi
   announce_remake reseed "$peer_bytes"
   if [ -e "$data" ]; then
     stop_for_remake
@@ -208,11 +207,12 @@ reseed() {
 
 # Two copies need twice the space. Where that is missing the old one goes first: its writes are exported or given up.
 make_room() {
-  if [ -e "$data.rejoin" ]; then as_owner rm -rf "$data.rejoin"; fi
-  if [ ! -e "$data" ]; then return 0; fi
-  free=$(df --output=avail --block-size=1 "${data%/*}" | tail --lines=1)
-  if [ "$free" -gt $((peer_bytes * 11 / 10)) ]; then return 0; fi
-  say "$((free / 1048576)) MB are free, $((peer_bytes / 1048576)) MB are needed: the old copy is removed first"
+  remove_aside
+  if [ ! -e "$data" ] || [ -z "$tight" ]; then return 0; fi
+  IFS='|' read -r free need folder <<TIGHT
+$tight
+TIGHT
+  say "$((free / 1048576)) MB are free at $folder, $((need / 1048576)) MB are needed: the old copy is removed first"
   rename_folder "$data" "$data.rejoin"
-  as_owner rm -rf "$data.rejoin"
+  remove_aside
 }

@@ -6,17 +6,18 @@ main() {
   read_input
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
+  recall rejoin
   if [ ! -e "$data/PG_VERSION" ]; then
-    if [ -e "$data" ] && [ -n "$(ls -A "$data")" ]; then refuse "$data is not empty and holds no database" "move its contents away, then run the update again"; fi
-    copy
-    configure
-    checkpoint before-rename
+    case $recalled in
+    'ready seed'*) ;;
+    # Danger: put aside to be recovered, it may be the only copy of acknowledged writes.
+    recover*) later "a recovery of $data was interrupted; what it holds is in $data.rejoin" "run the update again, which goes on with it" ;;
+    *) make_copy ;;
+    esac
     put_in_place
     # A rewind that was interrupted: what is left of it has been replaced.
-    if [ -e "$state/rejoin" ]; then
-      as_owner rm -rf "$data.rejoin"
-      forget rejoin
-    fi
+    if [ -n "$recalled" ]; then as_owner rm -rf "$data.rejoin"; fi
+    forget rejoin
   elif [ ! -e "$data/standby.signal" ]; then
     refuse "$data holds a database already" "move it away by hand if it may be replaced, then run the update again"
   fi
@@ -26,11 +27,26 @@ main() {
   fact streaming yes
 }
 
+# All that could make the copy useless is looked at before it: it may take hours, and it fills a disk.
+make_copy() {
+  if [ -e "$data" ]; then
+    movable
+    if [ -n "$(ls -A "$data")" ]; then refuse "$data is not empty and holds no database" "move its contents away, then run the update again"; fi
+  fi
+  fit_places
+  fit_room
+  copy
+  configure
+  checkpoint before-rename
+  store rejoin "ready seed $(date +%s)"
+  checkpoint seed-ready
+}
+
 put_in_place() {
-  if [ -e "$data" ]; then rmdir "$data" || refuse "$data cannot be replaced (a mount point?)" "mount one level higher and name a folder below it as dataDirectory"; fi
-  mv "$data.seed" "$data"
-  sync "${data%/*}"
-  # shellcheck disable=SC2034 # lib.sh compares it with the folder that a postmaster works in
+  if [ -e "$data" ]; then rmdir "$data" || refuse "$data cannot be replaced" "look at what it holds, then run the update again"; fi
+  take_places "$data.seed"
+  rename_folder "$data.seed" "$data"
+  # lib.sh compares it with the folder that a postmaster works in
   data_path=$(cd -P "$data" && pwd)
 }
 

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DELTA, guardProgram, LIB, REJOIN } from "../../sites/guardProgram";
+import { DELTA, guardProgram, LIB, REJOIN, SEED } from "../../sites/guardProgram";
 import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
@@ -14,8 +14,8 @@ const NO_VERBS = new Set<string>([
   "runner",
   ...LIB,
   ...GUARD_PARTS,
-  ...[...DELTA, ...REJOIN].filter(
-    (name) => name !== "postgres/delta" && name !== "postgres/rejoin",
+  ...[...DELTA, ...REJOIN, ...SEED].filter(
+    (name) => !["postgres/delta", "postgres/rejoin", "postgres/seed"].includes(name),
   ),
 ]);
 // A verb never uses all of lib.sh: names it does not read (SC2034), arguments it does not pass (SC2119, SC2120).
