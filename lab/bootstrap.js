@@ -1,5 +1,5 @@
 "use strict";
-// What `npm run demo`, `lab`, `bench` and `npm test` begin with: plain Node and its own modules only, because on a
+// What `npm run demo`, `lab`, `bench`, `faults` and `npm test` begin with: plain Node and its own modules only, because on a
 // fresh clone nothing else is here yet. Sets up what is missing, then hands over; arguments, exit code and signals
 // pass through.
 
@@ -12,6 +12,7 @@ const PROGRAMS = {
   bench: "dist/bench/main.js",
   faults: "dist/tests/faults/main.js",
   test: "tests/run.js", // builds by itself: there the build is one of the checks
+  majors: "tests/majors.js",
 };
 
 // On hosts of their own (lab/hosts), for which this process becomes their runner.
@@ -27,6 +28,7 @@ async function main() {
     return 1;
   }
   const { ensurePrograms } = require("./setup/debian.js");
+  const { ensureWanted } = require("./setup/majors.js");
   const { ROOT, ensurePackages, build } = require("./setup/packages.js");
   const { runAttached } = require("./setup/run.js");
   const { roomProblem, runInRoom } = require("./setup/room.js");
@@ -44,6 +46,7 @@ async function main() {
     const hosts = wantsHosts(command, args);
     const problem = hosts ? roomProblem() : undefined;
     await ensurePrograms(command, { hosts: hosts && problem === undefined });
+    await ensureWanted();
     await ensurePackages();
     if (command !== "test") await build();
     const whole = [path.join(ROOT, program), ...args];

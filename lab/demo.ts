@@ -3,6 +3,7 @@ import pc from "picocolors";
 import { measure, refusalOf, toldPlan, warm, type MeasuredTransition } from "./flip";
 import { handOver, type HandedOver } from "./handedOver";
 import { cutOff } from "./lostPrimary";
+import { postgresBanner } from "./postgres/programs";
 import { Story } from "./story";
 import { Tour } from "./tour";
 import type { SiteId } from "../plan/terms";
@@ -200,7 +201,7 @@ async function main(): Promise<number> {
   const file = jsonAt < 0 ? undefined : process.argv[jsonAt + 1];
   const story = new Story();
   const tour = await Tour.open();
-  story.banner(tour.engine.banner);
+  story.banner(`${tour.engine.banner}; ${postgresBanner()}`);
   try {
     const report = await new Demo(tour, story).run();
     story.summary(report);

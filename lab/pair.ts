@@ -7,7 +7,7 @@ import { existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSy
 import { join } from "node:path";
 import { Cluster, temporaryFolder } from "./postgres/cluster";
 import { freePort } from "./postgres/ports";
-import { clusterOwner, ownedFolder } from "./postgres/programs";
+import { clusterOwner, isDebians, ownedFolder } from "./postgres/programs";
 import { scriptText } from "../plan/scripts";
 import { loadScripts } from "../sites/scripts";
 
@@ -102,6 +102,7 @@ export class Pair {
       stop_bound: 4,
       step_bound: 20,
       lock_wait: 2,
+      ...(isDebians(site.bindir) ? {} : { bindir: site.bindir }),
     };
   }
 

@@ -35,9 +35,10 @@ read_input() {
   find_owner
   find_config
   find_programs
+  find_major
   export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
   # A role's own settings must not stop a verb: not its time limit, not its wait for a standby, not its search path.
-  export PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog -c default_transaction_read_only=off"
+  export PGOPTIONS="-c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog -c default_transaction_read_only=off$session_options"
 }
 
 assign() {
@@ -156,7 +157,7 @@ in_time() { now && [ "$now" -lt "$deadline" ]; }
 
 # SQL on stdin, at this site as superuser. `peer_sql` speaks to the other site as the replication user.
 sql() {
-  as_owner "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse \
+  locally "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse \
     --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --no-password
 }
 peer_sql() {
@@ -199,9 +200,7 @@ launch_postgres() { # [OPTIONS of the server]
   if postmaster; then return 0; fi
   if [ -n "$(data_processes)" ]; then fault "the postmaster is gone, but other processes still work in $data" "end them, then run the update again"; fi
   rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$port" "$socket/.s.PGSQL.$port.lock"
-  read -r version <"$data/PG_VERSION"
-  start_options="-c recovery_target= -c recovery_target_lsn= -c recovery_target_name= -c recovery_target_time= -c recovery_target_xid= -c recovery_target_timeline=latest -c recovery_end_command="
-  if [ "$version" -le 15 ]; then start_options="$start_options -c promote_trigger_file="; fi
+  start_options="-c recovery_target= -c recovery_target_lsn= -c recovery_target_name= -c recovery_target_time= -c recovery_target_xid= -c recovery_target_timeline=latest -c recovery_end_command=$(version_options)"
   if [ -n "$config" ]; then start_options="$start_options -c config_file='$config'"; fi
   as_owner mkdir -p "$state/log"
   as_owner "$bindir/pg_ctl" start --no-wait --silent --pgdata="$data" --log="$state/log/server.log" --options="$start_options $*" </dev/null >/dev/null 2>&1 9>&- || :

@@ -30,7 +30,7 @@ export const REJOIN = [
 ] as const;
 
 /** What every verb stands on, likewise. */
-export const LIB = ["lib", "hold", "wal", "place"] as const;
+export const LIB = ["lib", "versions", "hold", "wal", "place"] as const;
 
 /** The verb `postgres/seed`, likewise. */
 export const SEED = [

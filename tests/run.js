@@ -2,7 +2,10 @@
 // `npm test`: formatting, lint, types (which is the build), the shell's checks and jest.
 // A line with its time per part; alone on the last line `N passed, N failed`. Each check counts as one test.
 
-const { runTool } = require("./runner/command.js");
+const path = require("node:path");
+const { findBindir } = require("../lab/setup/postgres.js");
+const { MAJORS, runMajors } = require("./majors.js");
+const { run, runTool } = require("./runner/command.js");
 const { shellChecks } = require("./runner/shell.js");
 const { runUnitTests } = require("./runner/unit.js");
 
@@ -44,6 +47,25 @@ async function runChecks() {
   return verdicts;
 }
 
+/** The server that all of it runs on. */
+async function tellPostgres() {
+  const bindir = findBindir();
+  const { output } = await run(path.join(bindir ?? "", "postgres"), ["--version"]);
+  console.log(`${output.trim()} in ${bindir ?? "no folder"}`);
+}
+
+/** `npm run test:long`, where no suite of it was asked for: the other majors as well. */
+async function addMajors(counts, args) {
+  if (process.env.STANDBY_TESTS !== "long" || args.length > 0) return counts;
+  const more = await runMajors(MAJORS);
+  return {
+    ...counts,
+    passed: counts.passed + more.passed,
+    failed: counts.failed + more.failed,
+    skipped: [...counts.skipped, ...more.skipped],
+  };
+}
+
 function report(counts, verdicts) {
   for (const name of counts.unexplained) console.log(`FAILED: skipped without a reason: ${name}`);
   for (const name of counts.skipped) console.log(`skipped: ${name}`);
@@ -62,11 +84,13 @@ function withoutExcuses(counts) {
 }
 
 async function main() {
+  const args = process.argv.slice(2);
+  await tellPostgres();
   const verdicts = HOSTS ? [] : await runChecks();
   const begun = Date.now();
-  const counts = withoutExcuses(await runUnitTests(process.argv.slice(2)));
+  const counts = withoutExcuses(await runUnitTests(args));
   line("jest", counts.failed === 0 ? `ok, ${counts.passed} tests` : "FAILED", begun);
-  return report(counts, verdicts);
+  return report(await addMajors(counts, args), verdicts);
 }
 
 void main().then((code) => {

@@ -4,9 +4,9 @@
  * PostgreSQL refuses to run as root. As root we therefore run everything as the user `postgres`;
  * as an ordinary user we run it as ourselves.
  */
-import { execFile } from "node:child_process";
+import { execFile, execFileSync } from "node:child_process";
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** The server programs of one major version. */
@@ -22,31 +22,70 @@ export interface Owner {
   readonly gid: number;
 }
 
-const debianFolder = "/usr/lib/postgresql";
+const DEBIAN = "/usr/lib/postgresql";
+
+/** Where the set-up unpacks the majors that Debian's folder lacks; readable for the clusters' owner. */
+export function majorsFolder(): string {
+  const own = process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache");
+  return join(process.getuid?.() === 0 ? "/var/cache" : own, "pulumi-standby", "postgres");
+}
 
 /**
- * Finds the newest server programs: Debian's folder first, then PATH.
+ * Finds the server programs: those that STANDBY_POSTGRES names (a major such as 17, or a folder that holds `initdb`);
+ * otherwise the newest in Debian's folder, then PATH.
  *
- * @throws when there are none; the text names the package to install.
+ * @throws when there are none; the text names what to do.
  */
 export function findPostgres(): PostgresPrograms {
-  const debian = existsSync(debianFolder) ? readdirSync(debianFolder) : [];
-  const folders = debian
-    .sort((left, right) => Number(right) - Number(left))
-    .map((version) => join(debianFolder, version, "bin"))
-    .concat((process.env["PATH"] ?? "").split(":"));
+  const wanted = process.env["STANDBY_POSTGRES"] ?? "";
+  const folders = wanted === "" ? usualFolders() : foldersOf(wanted);
   const bindir = folders.find((folder) => existsSync(join(folder, "initdb")));
-  if (bindir === undefined) {
+  if (bindir !== undefined) return { bindir, version: majorOf(bindir) };
+  if (wanted === "") {
     throw new Error(
       "PostgreSQL's server programs are missing\nHINT: apt-get install -y postgresql",
     );
   }
-  return { bindir, version: majorOf(bindir) };
+  throw new Error(
+    `STANDBY_POSTGRES=${wanted}: no initdb in ${folders.join(", ")}\nHINT: node lab/setup/majors.js ${wanted}`,
+  );
 }
 
+function usualFolders(): readonly string[] {
+  const debian = existsSync(DEBIAN) ? readdirSync(DEBIAN) : [];
+  return debian
+    .sort((left, right) => Number(right) - Number(left))
+    .map((version) => join(DEBIAN, version, "bin"))
+    .concat((process.env["PATH"] ?? "").split(":"));
+}
+
+function foldersOf(wanted: string): readonly string[] {
+  if (!/^\d+$/.test(wanted)) return [wanted];
+  return [DEBIAN, majorsFolder()].map((root) => join(root, wanted, "bin"));
+}
+
+/** Whether a verb finds these programs by itself. */
+export function isDebians(bindir: string): boolean {
+  return bindir.startsWith(`${DEBIAN}/`);
+}
+
+/** One line for whoever reads the output: which server runs, and from where. */
+export function postgresBanner(): string {
+  const { bindir, version } = findPostgres();
+  return `PostgreSQL ${version} (${bindir})`;
+}
+
+const majors = new Map<string, number>();
+
+/** Asked of the server itself: a folder may have any name. */
 function majorOf(bindir: string): number {
-  const fromFolder = Number(/postgresql\/(\d+)\/bin$/.exec(bindir)?.[1]);
-  return Number.isNaN(fromFolder) ? 15 : fromFolder;
+  const known = majors.get(bindir);
+  if (known !== undefined) return known;
+  const said = execFileSync(join(bindir, "postgres"), ["--version"], { encoding: "utf8" });
+  const major = Number(/\(PostgreSQL\) (\d+)/.exec(said)?.[1]);
+  if (!(major > 0)) throw new Error(`${bindir}/postgres names no version: ${said.trim()}`);
+  majors.set(bindir, major);
+  return major;
 }
 
 /** The owner to switch to; `undefined` when we are not root. */

@@ -4,6 +4,7 @@
 
 const fs = require("node:fs");
 const path = require("node:path");
+const { findBindir, isExecutable } = require("./postgres.js");
 const { runQuietly } = require("./run.js");
 const { say, SetupProblem } = require("./say.js");
 
@@ -19,15 +20,6 @@ const KEEP_OUR_FILES = [
   "Dpkg::Options::=--force-confold",
 ];
 
-function isExecutable(file) {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
-
 const PATH = (process.env.PATH ?? "").split(":").filter((folder) => folder !== "");
 
 /** Is a program on PATH, or where an ordinary user's PATH does not look? */
@@ -36,17 +28,9 @@ function onPath(name) {
   return folders.some((folder) => isExecutable(path.join(folder, name)));
 }
 
-// The same places as lab/postgres/programs.ts looks in: Debian's folders, then PATH.
-function hasPostgresServer() {
-  const root = "/usr/lib/postgresql";
-  const versions = fs.existsSync(root) ? fs.readdirSync(root) : [];
-  const folders = versions.map((version) => path.join(root, version, "bin"));
-  return folders.concat(PATH).some((folder) => isExecutable(path.join(folder, "initdb")));
-}
-
 const need = (what, inPackage, here = () => onPath(what)) => ({ what, inPackage, here });
 const ALWAYS = [
-  need("PostgreSQL's server", "postgresql", hasPostgresServer),
+  need("PostgreSQL's server", "postgresql", () => findBindir("") !== undefined),
   need("dig", "bind9-dnsutils"),
   need("openssl", "openssl"),
   need("flock", "util-linux"),

@@ -11,7 +11,7 @@ main() {
   if [ "${found%% *}" != "$token" ]; then refuse "$state/incoming.sql has hash ${found%% *}, expected $token" "bring the delta here again"; fi
   give_to_owner "$state/incoming.sql"
   if [ "$(echo 'select pg_is_in_recovery()' | sql)" != f ]; then refuse "this site is not the primary" "apply the delta where activeSite points to"; fi
-  counts=$(as_owner "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --host="$socket" --port="$port" --username="$superuser" \
+  counts=$(locally "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --host="$socket" --port="$port" --username="$superuser" \
     --dbname="$database" --no-password --set=commit="$commit" --set=on_conflict="$action" --file="$state/incoming.sql" 9>&-) ||
     later "nothing was applied: PostgreSQL refused, see above" "mend what it names, then apply again; a lock that waited 5 s may be a transaction prepared before the failover"
   asked=0 same=0 deleted=0 updated=0 moved=0 inserted=0 overruled=0 before=f

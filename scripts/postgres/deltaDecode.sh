@@ -43,6 +43,7 @@ make_copy() {
   printf '%s\n' "unix_socket_directories = '$copy.run'" "listen_addresses = ''" "port = $port" 'wal_level = logical' 'fsync = off' 'autovacuum = off' \
     'max_worker_processes = 0' 'max_logical_replication_workers = 0' 'max_replication_slots = 1000' 'max_prepared_transactions = 1000' \
     "standby.state_directory = ''" >"$copy/decode.conf"
+  decode_options >>"$copy/decode.conf"
   # In Debian's layout PGDATA holds no pg_hba.conf: root has just made it.
   give_to_owner "$copy/decode.conf" "$copy/pg_hba.conf" "$copy/postgresql.auto.conf"
   (in_copy && start_postgres) || later "the copy does not start" "read $state/log/server.log; without deltaSlot the rows are read from the heap"

@@ -4,7 +4,7 @@
 main() {
   read_input
   # Settings are reported as the applications get them, not as the verbs do.
-  export PGOPTIONS="-c statement_timeout=0 -c search_path=pg_catalog"
+  export PGOPTIONS="-c statement_timeout=0 -c search_path=pg_catalog$session_options"
   fact clock "$(date +%s%3N)"
   observe_programs
   observe_state
@@ -33,18 +33,8 @@ observe_programs() {
   done
   missing=${missing#,}
   fact missing "${missing:--}"
-  # Debian's folders are named after the major version; elsewhere the server is asked.
-  major=${bindir%/bin}
-  major=${major##*/}
-  case $major in
-  '' | *[!0-9]*)
-    major=$("$bindir/postgres" --version 2>/dev/null) || major=''
-    major=${major##* }
-    major=${major%%[!0-9]*}
-    ;;
-  *) ;;
-  esac
-  fact programs "${major:--}"
+  found=$(programs_major)
+  fact programs "${found:--}"
   fact config_file "${config:--}"
   fact config_choices "${config_choices:--}"
 }
@@ -120,7 +110,7 @@ observe_role() {
   role=down timeline=$own_tli answer=''
   if postmaster; then
     role=starting
-    if answer=$(as_owner timeout 5 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
+    if answer=$(locally timeout 5 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
       --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="$(observe_sql)"); then role=''; fi
   elif [ -z "$control_state" ]; then
     role=unclear

@@ -129,6 +129,7 @@ select not exists (select from pg_roles where rolname = '$replication_user') as 
 create role "$replication_user" login replication;
 \endif
 alter role "$replication_user" login replication bypassrls $secret_clause;
+$(role_options)
 -- It can copy the whole database as it is; the delta asks it to compare single rows as well, and a copy asks for sizes.
 grant pg_read_all_data, pg_read_all_stats to "$replication_user";
 select format('grant temporary on database %I to %I', current_database(), '$replication_user') \gexec

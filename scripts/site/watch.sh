@@ -57,7 +57,7 @@ guard_run() {
 
 # A newer program or configuration takes over in this very process, so that a service manager sees no end.
 # shellcheck disable=SC3013 # -nt is known to dash, bash, ksh and busybox
-is_replaced() { [ "$state/guard.conf" -nt "$work/began" ] || [ "$state/guard" -nt "$work/began" ]; }
+is_replaced() { [ "$state/guard.conf" -nt "$work/began" ] || [ "$state/guard" -nt "$work/began" ] || major_changed; }
 
 # Until the next poll; the verb witness rings the bell, so that a new record is obeyed at once.
 pause() {
@@ -173,7 +173,7 @@ ask_peer() {
 # What the standby has replayed is in no delta. In small steps, or the bound of a question would be none; a session that
 # outlives it goes on by itself.
 advance_slot() {
-  as_owner timeout --kill-after=1 "$ask_bound" "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --no-password \
+  locally timeout --kill-after=1 "$ask_bound" "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --no-password \
     --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="
       select pg_replication_slot_advance(slot_name, least(replay_lsn, confirmed_flush_lsn + 16777216)) from pg_replication_slots, pg_stat_replication
         where slot_name = '$delta_slot' and not pg_replication_slots.active and application_name = 'standby_$peer' and confirmed_flush_lsn < replay_lsn"

@@ -5,6 +5,7 @@ import { CHOSEN } from "./chosen";
 import { CONTROLS } from "./controls";
 import { ENGINE_CELLS } from "./engineCells";
 import { runInLanes, type FromLane, type ToLane } from "./lanes";
+import { postgresBanner } from "../../lab/postgres/programs";
 import { parseOptions, type Options } from "./options";
 import { pageOf } from "./page";
 import { Places } from "./places";
@@ -24,7 +25,9 @@ async function main(options: Options): Promise<number> {
     return 2;
   }
   const began = Date.now();
-  console.log(`${ids.length} cells, seed ${options.seed}, ${options.lanes} lanes`);
+  console.log(
+    `${ids.length} cells, seed ${options.seed}, ${options.lanes} lanes, ${postgresBanner()}`,
+  );
   const results = await runInLanes({
     program: __filename,
     seed: options.seed,

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { Checkpoint, RunResult } from "../../lab/engine/engine";
+import { findPostgres } from "../../lab/postgres/programs";
 import { InputBench } from "./bench";
 
 /**
@@ -35,8 +36,8 @@ afterAll(() => bench.close(), 30_000);
 
 /** The site's programs, with one of them replaced. */
 function programsWith(site: "a" | "b", name: string, text: (real: string) => string): string {
-  const { bindir } = bench.lab.sites[site].cluster;
-  const folder = join(bench.lab.dir, `${name}-${site}`, "15", "bin");
+  const { bindir, version } = findPostgres();
+  const folder = join(bench.lab.dir, `${name}-${site}`, String(version), "bin");
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   for (const program of readdirSync(bindir)) {
     if (program !== name) symlinkSync(join(bindir, program), join(folder, program));

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Cluster, temporaryFolder } from "../../lab/postgres/cluster";
 import { freePort } from "../../lab/postgres/ports";
 import { runAsOwner } from "../../lab/postgres/programs";
+import { LIB } from "../../sites/guardProgram";
 
 jest.setTimeout(60_000);
 
@@ -56,9 +57,9 @@ async function records(): Promise<WalRecord[]> {
 
 /** Ends of records, as wal.sh computes them from the WAL files. */
 function ends(starts: readonly bigint[]): bigint[] {
-  const lib = ["lib", "hold", "wal"]
-    .map((name) => readFileSync(join(__dirname, `../../scripts/${name}.sh`), "utf8"))
-    .join("");
+  const lib = LIB.map((name) =>
+    readFileSync(join(__dirname, `../../scripts/${name}.sh`), "utf8"),
+  ).join("");
   const call = `data=${cluster.dataDirectory} wal_page=8192 wal_segment=16777216
 for start in ${starts.join(" ")}; do record_end "$start" 1; printf '%s\\n' "$end"; done\n`;
   const run = spawnSync("sh", ["-s"], { input: lib + call, encoding: "utf8" });

@@ -1,0 +1,65 @@
+#!/bin/sh
+# versions: all that the majors of PostgreSQL want done differently, 14 to 18. Functions only; docs/adr/0017 says why here.
+# Texts whose form changed (pg_waldump's, in deltaScan.sh and alone.sh) are read in every form where they are read.
+# shellcheck disable=SC2034,SC2154 # lib.sh and the verbs set and read them
+
+# Sets `server_major` (the data's; without data that of the programs; 0 where neither can be told) and what follows from it
+# for our sessions.
+find_major() {
+  server_major=''
+  if [ -r "$data/PG_VERSION" ]; then IFS= read -r server_major <"$data/PG_VERSION" || :; fi
+  if [ -z "$server_major" ]; then server_major=$(programs_major); fi
+  server_major=${server_major%%.*}
+  case $server_major in '' | *[!0-9]*) server_major=0 ;; *) ;; esac
+  session_options='' local_options=''
+  if [ "$server_major" -ge 17 ]; then
+    # The time limit of a role or a database must not cut short a session that waits for a standby.
+    session_options=' -c transaction_timeout=0'
+    # A login trigger that writes fails on a standby, and with it every login. Only a superuser may leave it out.
+    local_options=' -c event_triggers=off'
+  fi
+}
+
+# Debian's folders are named after the major; elsewhere the server is asked.
+programs_major() {
+  number=${bindir%/bin}
+  number=${number##*/}
+  case $number in
+  '' | *[!0-9]*)
+    number=$("$bindir/postgres" --version 2>/dev/null) || number=''
+    number=${number#*') '}
+    number=${number%%[!0-9]*}
+    ;;
+  *) ;;
+  esac
+  printf '%s' "$number"
+}
+
+# A program that enters this site's own server as its superuser.
+locally() {
+  if [ -z "$local_options" ]; then as_owner "$@"; else as_owner env PGOPTIONS="$PGOPTIONS$local_options" "$@"; fi
+}
+
+# Whether the folder came, or was upgraded, since find_major looked: the guard then begins anew.
+major_changed() {
+  found=$server_major
+  if [ -r "$data/PG_VERSION" ]; then IFS= read -r found <"$data/PG_VERSION" || :; fi
+  [ "${found%%.*}" != "$server_major" ]
+}
+
+# Triggers of a promotion that a standby must not obey, empty. Up to 15 a file could be one. The folder is asked, which may
+# have come since find_major looked: a server does not start with an option that its major does not know.
+version_options() {
+  IFS= read -r server_major <"$data/PG_VERSION"
+  if [ "$server_major" -le 15 ]; then printf ' -c promote_trigger_file='; fi
+}
+
+# What prepare adds to the replication role, which is no superuser and cannot leave a login trigger out by itself.
+role_options() {
+  if [ "$server_major" -ge 17 ]; then printf 'alter role "%s" set event_triggers = off;\n' "$replication_user"; fi
+}
+
+# For the copy that deltaDecode starts: room for whatever the folder holds. Up to 17 slots and origins share one limit.
+decode_options() {
+  if [ "$server_major" -ge 18 ]; then printf 'max_active_replication_origins = 1000\n'; fi
+}

@@ -1,0 +1,68 @@
+// What the majors of PostgreSQL want done differently: scripts/versions.sh.
+import { findPostgres } from "../../lab/postgres/programs";
+import { Pair, rowsAt } from "./harness";
+
+jest.setTimeout(120_000);
+
+const { version } = findPostgres();
+
+/** A test of what came with a major; on an older one it is skipped and says so. */
+const since = (major: number) =>
+  version >= major
+    ? { run: test, title: (text: string) => text }
+    : {
+        run: test.skip,
+        title: (text: string) => `${text} (skipped: came with PostgreSQL ${major})`,
+      };
+
+describe("a pair", () => {
+  let pair: Pair;
+  beforeAll(async () => {
+    pair = await Pair.streaming();
+    await pair.a.query("create table t (id int primary key, v text)");
+  });
+  afterAll(() => pair.close());
+
+  let epoch = 1;
+  /** There and back, so that each site was both. */
+  async function thereAndBack(): Promise<void> {
+    for (const [from, to] of [
+      ["a", "b"],
+      ["b", "a"],
+    ] as const) {
+      epoch += 1;
+      await pair.switchover(from, to, epoch);
+    }
+    expect(await pair.observe("b")).toMatchObject({ role: "standby", streaming: "yes" });
+  }
+
+  const limits = since(17);
+  limits.run(
+    limits.title("flips although the database has a transaction_timeout of 20 ms"),
+    async () => {
+      await pair.a.query("alter database postgres set transaction_timeout = '20ms'");
+      await thereAndBack().finally(() =>
+        pair.a.query("alter database postgres reset transaction_timeout"),
+      );
+    },
+  );
+
+  const logins = since(17);
+  logins.run(
+    logins.title("flips although a login trigger writes, which fails on every standby"),
+    async () => {
+      await pair.a.query("create table logins (at timestamptz)");
+      await pair.a.query(`create function note_login() returns event_trigger language plpgsql as
+        $$ begin insert into public.logins values (now()); end $$`);
+      await pair.a.query("create event trigger note_login on login execute function note_login()");
+      await pair.a.query("alter event trigger note_login enable always");
+      const standby = await pair.b
+        .query("select 1 as one")
+        .catch((error: unknown) => String(error));
+      expect(standby).toMatch(/read-only transaction/);
+      await thereAndBack();
+      expect(await rowsAt(pair.a)).toEqual([]);
+      await pair.a.query("drop event trigger note_login");
+    },
+  );
+});
