@@ -1,11 +1,23 @@
+import type { Desired } from "./desired";
 import type { Observed, SiteFacts, SiteObserved } from "./observed";
-import { SITE_IDS, type EpochRecord } from "./terms";
+import { otherSite, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
 
 /** What the observations say by themselves, before any wish: who is writable, what is recorded, what was promoted. */
 
 /** A site's facts, or nothing when it was not reached. */
 export function factsOf(site: SiteObserved): SiteFacts | undefined {
   return site.reach === "up" ? site : undefined;
+}
+
+/**
+ * Made ready for other addresses than the program has now: one of the two hosts was replaced or renumbered. Its pg_hba.conf,
+ * guard and password file still name the old ones, so the new host could never join.
+ */
+export function readdressed(wish: Desired, seen: Observed, site: SiteId): boolean {
+  const { host, port } = wish.sites[site].database;
+  const peer = wish.sites[otherSite(site)].database;
+  const known = factsOf(seen.sites[site])?.pair;
+  return known !== undefined && known !== `${port},${host},${peer.host},${peer.port}`;
 }
 
 /** Writable now, whether or not it is about to stop. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Finding } from "./dns/zone";
+import { surroundingsOf, surroundingsShape } from "./surroundings";
 import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
 
 /**
@@ -70,6 +71,7 @@ const siteFactsSchema = z
     promoted: promotion,
     run: text,
     prepared: text,
+    ...surroundingsShape,
     maintenance: flag,
     guard: text,
     guard_running: text,
@@ -126,6 +128,7 @@ const siteFactsSchema = z
     promoted: facts.promoted,
     run: facts.run,
     prepared: facts.prepared,
+    ...surroundingsOf(facts),
     maintenance: facts.maintenance,
     guard: facts.guard,
     guardRunning: facts.guard_running === "yes",

@@ -4,6 +4,7 @@ import {
   newestRecord,
   nextEpoch,
   promotedIn,
+  readdressed,
   replaced,
   settled,
   writable,
@@ -23,7 +24,14 @@ import {
   witnessUnknown,
 } from "./refused";
 import type { Refusal } from "./step";
-import { otherSite, type EpochRecord, type Kind, type SiteId, type Transition } from "./terms";
+import {
+  otherSite,
+  SITE_IDS,
+  type EpochRecord,
+  type Kind,
+  type SiteId,
+  type Transition,
+} from "./terms";
 
 /**
  * Which transition this is. Invariants:
@@ -124,7 +132,9 @@ function carryOn(wish: Desired, seen: Observed, newest: EpochRecord, open: boole
   });
   if (here.reach === "unknown") return same(kind, [notReached(to, here.why)]);
   if (!open && here.role === "primary") {
-    return same(left.reach === "up" && !atRest(left, epoch) ? "rejoin" : "none");
+    const moved = SITE_IDS.some((site) => readdressed(wish, seen, site));
+    const whole = left.reach !== "up" || (atRest(left, epoch) && !moved);
+    return same(whole ? "none" : "rejoin");
   }
   const promoted = promotedIn(here, epoch);
   // Danger: with the promotion recorded no fence runs again, so the other site must not be writable by now.

@@ -1,5 +1,5 @@
 import { claimName, firstZone, witnessName } from "../desired";
-import { factsOf, writable } from "../newest";
+import { factsOf, readdressed, writable } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
@@ -100,20 +100,28 @@ function prepareParts(context: Context, site: SiteId) {
   ];
 }
 
-/** Reached, and what prepare leaves there is missing or of another version. At rest only a site that has nothing counts. */
+/**
+ * Reached, and what prepare leaves there is missing or of another version. At rest only a site that has nothing counts, and
+ * one that knows the pair under other addresses.
+ */
 function needsPrepare(context: Context, site: SiteId): boolean {
   const facts = factsOf(context.seen.sites[site]);
   if (facts === undefined) return false;
   const returned = context.decision.transition === "rejoin" || context.promoted;
-  if (returned) return site === context.from && facts.prepared === undefined;
+  if (returned) {
+    const bare = site === context.from && facts.prepared === undefined;
+    return bare || readdressed(context.wish, context.seen, site);
+  }
   return facts.prepared !== context.prepared[site];
 }
 
-/** A site that came back without anything: the verbs that make it a standby need what prepare leaves. */
-function neverPrepared(context: Context): boolean {
+/** A site that came back without anything, or under another address: the verbs that make it a standby need what prepare leaves. */
+function mustPrepare(context: Context): boolean {
+  const { wish, seen } = context;
   return SITE_IDS.some(
     (site) =>
-      needsPrepare(context, site) && factsOf(context.seen.sites[site])?.prepared === undefined,
+      needsPrepare(context, site) &&
+      (factsOf(seen.sites[site])?.prepared === undefined || readdressed(wish, seen, site)),
   );
 }
 
@@ -135,7 +143,7 @@ export const prepare: Phase = {
       }),
       has: true,
       effect: reachedFacts(context).length > 0 && !missing(context),
-      own: neverPrepared(context),
+      own: mustPrepare(context),
     },
   ],
 };
@@ -148,7 +156,10 @@ function firstSite(context: Context): SiteId {
 function missing(context: Context): boolean {
   return SITE_IDS.some((site) => {
     const facts = factsOf(context.seen.sites[site]);
-    return facts !== undefined && facts.prepared !== context.prepared[site];
+    return (
+      facts !== undefined &&
+      (facts.prepared !== context.prepared[site] || readdressed(context.wish, context.seen, site))
+    );
   });
 }
 

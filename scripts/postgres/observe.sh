@@ -67,9 +67,19 @@ observe_state() {
   fi
   fact maintenance "$maintenance"
   fact guard "$guard"
+  observe_pair
   guard_facts
   recall peer_guard
   fact peer_guard "${recalled:--}"
+}
+
+# The addresses that prepare made this site for; the guard's where that prepare did not note them yet.
+observe_pair() {
+  recall pair
+  if [ -z "$recalled" ] && [ -r "$state/guard.conf" ]; then
+    recalled=$(sed -n -e 's/^port=//p' -e 's/^host=//p' -e 's/^peer_host=//p' -e 's/^peer_port=//p' "$state/guard.conf" | paste --serial --delimiters=,)
+  fi
+  fact pair "${recalled:--}"
 }
 
 observe_services() {

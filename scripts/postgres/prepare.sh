@@ -15,6 +15,8 @@ main() {
     prepare_server
   fi
   checkpoint before-prepared
+  # In the order of guard.conf. Other addresses in the program make this site ready anew, also at rest.
+  store pair "$port,$host,$peer_host,$peer_port"
   store prepared "$value"
   fact prepared "$value"
 }
@@ -28,7 +30,9 @@ SECRET
   )
   touch "$PGPASSFILE"
   {
-    grep --fixed-strings --invert-match --regexp="$peer_host:$peer_port:*:$replication_user:" --regexp="$host:$port:*:$replication_user:" "$PGPASSFILE" || :
+    # Also those of an address that a site no longer has: they hold this very password.
+    grep --fixed-strings --invert-match --regexp="$peer_host:$peer_port:*:$replication_user:" --regexp="$host:$port:*:$replication_user:" \
+      --regexp=":*:$replication_user:$secret" "$PGPASSFILE" || :
     printf '%s:%s:*:%s:%s\n' "$peer_host" "$peer_port" "$replication_user" "$secret"
     printf '%s:%s:*:%s:%s\n' "$host" "$port" "$replication_user" "$secret"
   } >"$PGPASSFILE.new"
