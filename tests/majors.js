@@ -10,6 +10,7 @@ const { run } = require("./runner/command.js");
 const { runUnitTests } = require("./runner/unit.js");
 
 const PARTS = ["tour", "verbs", "cells"];
+const VERBS_MS = 30 * 60_000;
 const DIST = path.resolve(__dirname, "../dist");
 
 // Where majors could differ: each boundary once, then crashes, rewinds, deltas and seeds.
@@ -61,7 +62,7 @@ const ACTS = {
   },
   async verbs() {
     process.env.STANDBY_TESTS = "long"; // the delta, the rewinds and the undos are in these suites
-    const counts = await runUnitTests(["tests/scripts"]);
+    const counts = await runUnitTests(["tests/scripts"], { boundMs: VERBS_MS });
     const unexplained = counts.unexplained.map(
       (name) => `FAILED: skipped without a reason: ${name}`,
     );

@@ -19,7 +19,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, stopA
 
 /**
  * Runs a program in the project's root; resolves to { ok, output }.
- * With `live` it talks on our own stderr instead. One that does not end within ten minutes is killed and has failed.
+ * With `live` it talks on our own stderr instead. One that does not end within ten minutes (`boundMs`) is killed and has failed.
  */
 function run(command, args, options = {}) {
   const stdio = options.live ? ["inherit", "ignore", "inherit"] : ["ignore", "pipe", "pipe"];
@@ -27,7 +27,7 @@ function run(command, args, options = {}) {
     const child = spawn(command, args, {
       cwd: ROOT,
       stdio,
-      timeout: BOUND_MS,
+      timeout: options.boundMs ?? BOUND_MS,
       killSignal: "SIGKILL",
     });
     const said = [];

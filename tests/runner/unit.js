@@ -39,12 +39,12 @@ function countsOf(results, ok) {
 }
 
 /** Runs jest on our own terminal; `args` are jest's (a path, -t NAME). */
-async function runUnitTests(args) {
+async function runUnitTests(args, options = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "standby-test-"));
   const file = path.join(folder, "results.json");
   try {
     const own = ["--json", `--outputFile=${file}`];
-    const { ok } = await runTool("jest/bin/jest.js", [...own, ...args], { live: true });
+    const { ok } = await runTool("jest/bin/jest.js", [...own, ...args], { ...options, live: true });
     return countsOf(readResults(file), ok);
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

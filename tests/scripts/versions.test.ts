@@ -1,5 +1,6 @@
 // What the majors of PostgreSQL want done differently: scripts/versions.sh.
 import { findPostgres } from "../../lab/postgres/programs";
+import { cutOff, loseA } from "../../lab/lostPrimary";
 import { Pair, rowsAt } from "./harness";
 
 jest.setTimeout(120_000);
@@ -66,3 +67,36 @@ describe("a pair", () => {
     },
   );
 });
+
+const origins = since(18);
+origins.run(
+  origins.title(
+    "a delta is decoded although the folder holds more origins than are active by default",
+  ),
+  async () => {
+    const pair = await Pair.streaming({
+      wal_level: "logical",
+      max_active_replication_origins: "20",
+    });
+    try {
+      await pair.a.query("create table t (id int primary key, v text)");
+      await pair.a.query("insert into t values (1, 'old')");
+      await pair.a.query(
+        "select pg_replication_origin_create('from_' || n) from generate_series(1, 15) n",
+      );
+      await pair.a.query(
+        "select pg_replication_origin_advance('from_' || n, '0/1') from generate_series(1, 15) n",
+      );
+      const delta_slot = "kept";
+      await pair.holds("a", "settle", { ...pair.epoch(1, "b", "a", "initial"), delta_slot });
+      await cutOff(pair);
+      await pair.a.query("delete from t");
+      await pair.a.query("checkpoint");
+      const lines = await loseA(pair);
+      const { facts } = await pair.holds("a", "delta", { value: "export", delta_slot, ...lines });
+      expect(facts).toMatchObject({ delta_way: "decoding", delta_deletes: "1" });
+    } finally {
+      await pair.close();
+    }
+  },
+);
