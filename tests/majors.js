@@ -1,6 +1,7 @@
 "use strict";
 // `npm run test:majors`: PostgreSQL 14 to 18, each with the tour, the suites of the verbs and of the delta, and 24 cells of
-// the fault matrix. `npm run test:majors -- 14 17` takes some of them, `newest` the newest, `--part tour|verbs|cells` one part.
+// the fault matrix. `npm run test:majors -- 14 17` takes some of them, `newest` the newest, `--part tour|verbs|cells` one part;
+// `--quick` leaves out what `npm test` leaves to test:long.
 // A major whose programs are not to be had is a skip that says why. The last line is `N passed, N failed, N skipped`.
 
 const path = require("node:path");
@@ -61,7 +62,6 @@ const ACTS = {
     return counts;
   },
   async verbs() {
-    process.env.STANDBY_TESTS = "long"; // the delta, the rewinds and the undos are in these suites
     const counts = await runUnitTests(["tests/scripts"], { boundMs: VERBS_MS });
     const unexplained = counts.unexplained.map(
       (name) => `FAILED: skipped without a reason: ${name}`,
@@ -120,16 +120,21 @@ async function main(args) {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { part: { type: "string", multiple: true, default: PARTS } },
+    options: {
+      part: { type: "string", multiple: true, default: PARTS },
+      quick: { type: "boolean", default: false },
+    },
   });
   const strange = values.part.filter((part) => !PARTS.includes(part));
   const majors = positionals.map((one) => (one === "newest" ? MAJORS.at(-1) : Number(one)));
   if (strange.length > 0 || majors.some((major) => !MAJORS.includes(major))) {
     console.log(
-      `usage: npm run test:majors -- [${MAJORS.join("|")}|newest ...] [--part ${PARTS.join("|")}]`,
+      `usage: npm run test:majors -- [${MAJORS.join("|")}|newest ...] [--part ${PARTS.join("|")}] [--quick]`,
     );
     return 2;
   }
+  // The delta, the rewinds and the undos are in the long suites.
+  if (!values.quick) process.env.STANDBY_TESTS = "long";
   const { passed, failed, skipped } = await runMajors(
     majors.length > 0 ? majors : MAJORS,
     values.part,
