@@ -35,6 +35,7 @@ const planSchema = z.object({
   states: z.record(z.string(), z.string()),
   needs: z.record(z.string(), z.array(z.object({ fact: z.string(), of: z.string() }))),
   warnings: z.array(z.string()),
+  unguarded: z.array(z.enum(["a", "b"])).default([]),
   seen: z.unknown(),
 });
 export type ToldPlan = z.infer<typeof planSchema>;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unguardedText } from "../plan/supervision";
 import { SITE_IDS } from "../plan/terms";
 import type { ToldPlan } from "./previewFile";
 import type { Talk } from "./talk";
@@ -19,7 +20,10 @@ const seenSchema = z.object({ sites: z.object({ a: siteSchema, b: siteSchema }) 
 /** What the sites said when the preview was made. */
 export function status(plan: ToldPlan, talk: Talk): void {
   const { sites } = seenSchema.parse(plan.seen);
-  talk.say(`${plan.pair}: ${plan.transition}, epoch ${plan.epoch}, site ${plan.to} shall serve`);
+  const missing = unguardedText(plan.unguarded);
+  talk.say(
+    `${plan.pair}: ${plan.transition}, epoch ${plan.epoch}, site ${plan.to} shall serve${missing === "" ? "" : `; ${missing}`}`,
+  );
   for (const site of SITE_IDS) {
     const seen = sites[site];
     const known = [

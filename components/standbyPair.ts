@@ -241,9 +241,9 @@ async function say(
   const needs = Object.fromEntries(
     plan.steps.filter((step) => step.needs.length > 0).map((step) => [step.id, step.needs]),
   );
-  const { transition, epoch, from, to, digest, warnings } = plan;
+  const { transition, epoch, from, to, digest, warnings, unguarded } = plan;
   const { findings: _, ...seenDns } = seen.dns;
-  const told = { transition, epoch, from, to, digest, run, states, needs, warnings };
+  const told = { transition, epoch, from, to, digest, run, states, needs, warnings, unguarded };
   const dns = dnsTold(
     wish,
     seen,

@@ -37,16 +37,7 @@ function inputOf(
   key: { readonly half: WitnessPublicKey } | undefined,
 ): Given {
   const dns = given(given(args.dns).cloudflare);
-  const known = [
-    "witnessKey",
-    "database",
-    "protect",
-    "adopt",
-    "release",
-    "sites",
-    "dns",
-    "witnessKeys",
-  ];
+  const known = ["witnessKey", "database", "protect", "adopt", "sites", "dns", "witnessKeys"];
   return {
     ...without(args, known),
     name,

@@ -141,6 +141,8 @@ export const desiredSchema = z.strictObject({
   acceptLoss: epochNumber.optional(),
   acceptUnproven: epochNumber.optional(),
   discardDelta: epochNumber.optional(),
+  /** The guards are about to be removed, so nothing puts them back. */
+  release: z.boolean().default(false),
   approvedPlan: z
     .string()
     .regex(/^[0-9]+-[0-9a-f]{12}$/, "must be a plan digest as preview prints it, EPOCH-HASH")

@@ -78,6 +78,10 @@ const siteFactsSchema = z
     guard_supervised: flag,
     guard_isolation: text,
     peer_guard: text,
+    unit: text,
+    owner: text,
+    units: text,
+    start_conf: text,
     obeyed: count,
     delta: text,
     applied: text,
@@ -131,9 +135,7 @@ const siteFactsSchema = z
     ...surroundingsOf(facts),
     maintenance: facts.maintenance,
     guard: facts.guard,
-    guardRunning: facts.guard_running === "yes",
-    guardSupervised: facts.guard_supervised,
-    guardIsolation: facts.guard_isolation,
+    ...supervisionOf(facts),
     peerGuard: peerGuardOf(facts.peer_guard),
     obeyed: facts.obeyed ?? 0,
     // "EPOCH FORK END SHA256" of the last export.
@@ -149,6 +151,30 @@ const siteFactsSchema = z
     leftovers: facts.leftovers?.split(",") ?? [],
     preparedTransactions: facts.prepared_transactions ?? 0,
   }));
+
+function supervisionOf(facts: {
+  readonly guard_running?: string | undefined;
+  readonly guard_supervised: boolean;
+  readonly guard_isolation?: string | undefined;
+  readonly unit?: string | undefined;
+  readonly owner?: string | undefined;
+  readonly units?: string | undefined;
+  readonly start_conf?: string | undefined;
+}) {
+  return {
+    guardRunning: facts.guard_running === "yes",
+    guardSupervised: facts.guard_supervised,
+    guardIsolation: facts.guard_isolation,
+    /** The systemd unit that shall own PostgreSQL; absent where there is no systemd. */
+    unit: facts.unit,
+    /** Where the running server lives: `unit`, `session` or `other`. */
+    owner: facts.owner,
+    /** Whether the guard's units are as it wrote them: `same`, `differ` or `missing`. */
+    units: facts.units,
+    /** Debian's start.conf of the cluster. */
+    startConf: facts.start_conf,
+  };
+}
 
 /** What the other site's guard last said of itself while that site was the primary of `epoch`. */
 export interface PeerGuard {

@@ -7,6 +7,7 @@ import type { Observed } from "./observed";
 import { refusalsOf, warningsOf } from "./preconditions/index";
 import { GUARD_PARTS, scriptText, type Scripts } from "./scripts";
 import type { Refusal, Step } from "./step";
+import { strays, unguarded } from "./supervision";
 import { transition, type Decision } from "./transition";
 import type { SiteId, Transition } from "./terms";
 
@@ -27,6 +28,8 @@ export interface Plan {
   readonly refusals: readonly Refusal[];
   /** Unmet expectations that stop nothing. */
   readonly warnings: readonly string[];
+  /** Sites without a running guard. */
+  readonly unguarded: readonly SiteId[];
 }
 
 /** Pure: no clock, no files, no network. `scripts` is the text of scripts/ (see sites/scripts.ts). */
@@ -47,7 +50,8 @@ export function plan(wish: Desired, seen: Observed, scripts: Scripts): Plan {
     digest,
     steps,
     refusals: refusals(decision, refusalsOf(context, steps, digest)),
-    warnings: warningsOf(context, steps),
+    warnings: [...strays(wish, seen), ...warningsOf(context, steps)],
+    unguarded: unguarded(seen),
   };
 }
 
@@ -89,6 +93,7 @@ function stateOf(context: Context, drafts: readonly Draft[], index: number): Sta
 /** At rest nothing acts; when the other site returns, only what makes it a standby does. */
 function restful(decision: Decision, draft: Draft): boolean {
   const { phase } = draft.step;
+  if (draft.mends === true) return false;
   if (decision.transition === "none") return true;
   if (decision.transition !== "rejoin" || phase === "rejoin" || phase === "settle") return false;
   return phase !== "prepare" || draft.own !== true;

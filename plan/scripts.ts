@@ -17,5 +17,8 @@ export const GUARD_PARTS = [
   "site/query",
   "site/guard",
   "site/watch",
+  "site/owned",
+  "site/entry",
+  "site/units",
   "site/fencing",
 ] as const;

@@ -62,7 +62,7 @@ assign() {
 # Facts go to stdout, talk to stderr. The runner reads nothing but facts.
 fact() {
   case $2 in
-  *[!A-Za-z0-9._:/=,+-]*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr --complement 'A-Za-z0-9._:/=,+-' '_')" ;;
+  *[!A-Za-z0-9._:/=,+@-]*) printf '%s=%s\n' "$1" "$(printf '%s' "$2" | tr --complement 'A-Za-z0-9._:/=,+@-' '_')" ;;
   *) printf '%s=%s\n' "$1" "$2" ;;
   esac
 }
@@ -184,62 +184,4 @@ postmaster() {
 # shellcheck disable=SC2120 # a folder under another name is given where it has one
 data_processes() { # [FOLDER]
   find /proc/[0-9]*/cwd -maxdepth 0 -lname "${1:-$data_path}" 2>/dev/null || [ "$?" = 1 ] || echo /proc/unknown/cwd
-}
-
-# The only function that starts PostgreSQL, and waits until it answers.
-# shellcheck disable=SC2120 # most callers add no option
-start_postgres() { # [OPTIONS of the server]
-  launch_postgres "$@"
-  await_postgres $((step_bound * 3 / 4))
-}
-
-# Whatever an older life left behind must not make a standby promote itself: every recovery target and trigger is passed as
-# empty. Descriptor 9 is closed, or the server would keep the lock for ever.
-# shellcheck disable=SC2120 # most callers add no option
-launch_postgres() { # [OPTIONS of the server]
-  if postmaster; then return 0; fi
-  if [ -n "$(data_processes)" ]; then fault "the postmaster is gone, but other processes still work in $data" "end them, then run the update again"; fi
-  rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$port" "$socket/.s.PGSQL.$port.lock"
-  start_options="-c recovery_target= -c recovery_target_lsn= -c recovery_target_name= -c recovery_target_time= -c recovery_target_xid= -c recovery_target_timeline=latest -c recovery_end_command=$(version_options)"
-  if [ -n "$config" ]; then start_options="$start_options -c config_file='$config'"; fi
-  as_owner mkdir -p "$state/log"
-  as_owner "$bindir/pg_ctl" start --no-wait --silent --pgdata="$data" --log="$state/log/server.log" --options="$start_options $*" </dev/null >/dev/null 2>&1 9>&- || :
-}
-
-# Danger: a recovery that is ended begins anew. So a server that is alive is left alone, however long it takes; only this wait
-# has an end. A server that is gone for 2 s has failed.
-await_postgres() { # SECONDS
-  deadline_in "$1"
-  seen_at=$now told_at=$now
-  while in_time; do
-    if postmaster; then
-      seen_at=$now
-      case $pid_status in ready* | standby*) return 0 ;; *) ;; esac
-    fi
-    if [ $((now - seen_at)) -gt 200 ]; then break; fi
-    if [ $((now - told_at)) -gt 1000 ]; then
-      told_at=$now
-      recovery_progress
-      say "PostgreSQL is in recovery: at $recovery_at of about $recovery_of"
-    fi
-    sleep 0.01
-  done
-  if postmaster; then
-    recovery_progress
-    later "PostgreSQL is still in recovery after $1 s: at $recovery_at of about $recovery_of; it goes on" "run the update again when it is through; $state/log/server.log tells how far it is"
-  fi
-  tail --lines=5 "$state/log/server.log" >&2 || :
-  fault "PostgreSQL did not start: its process has ended" "read $state/log/server.log"
-}
-
-# The only function that stops PostgreSQL: one signal, then a look each few milliseconds. A look sees a zombie as dead, which
-# kill -0 and tail --pid do not: where nobody reaps at once, they would wait for nothing inside the outage.
-stop_postgres() { # SIGNAL SECONDS
-  if ! postmaster; then return 0; fi
-  kill -s "$1" "$pid"
-  deadline_in "$2"
-  while is_alive "$pid"; do
-    if ! in_time; then return 1; fi
-    sleep 0.004
-  done
 }

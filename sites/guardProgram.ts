@@ -30,7 +30,7 @@ export const REJOIN = [
 ] as const;
 
 /** What every verb stands on, likewise. */
-export const LIB = ["lib", "versions", "hold", "wal", "place"] as const;
+export const LIB = ["lib", "versions", "hold", "wal", "place", "owner"] as const;
 
 /** The verb `postgres/seed`, likewise. */
 export const SEED = [
@@ -64,12 +64,12 @@ export function composeScripts(files: Scripts): Scripts {
   const scripts = { ...files, lib: together(files, LIB) };
   const program = guardProgram(scripts);
   if (program.split("\n").includes(END)) throw new Error(`a line of the guard is ${END}`);
-  const asking = (name: string) => `${scriptText(scripts, "site/query")}\n${body(scripts, name)}`;
+  const asking = (...names: readonly string[]) => together(scripts, ["site/query", ...names]);
   return {
     ...scripts,
     "postgres/delta": together(scripts, DELTA),
     "postgres/fence": together(scripts, ["postgres/alone", "postgres/fence"]),
-    "postgres/observe": asking("postgres/observe"),
+    "postgres/observe": asking("site/owned", "postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/seed": together(scripts, SEED),

@@ -46,9 +46,10 @@ export class Link {
   }
 
   /** Cut from one address only: the peer, or the runner. */
-  async cutFrom(address: string): Promise<void> {
+  async cutFrom(...addresses: readonly string[]): Promise<void> {
     await this.mend();
-    await must(["nft", "-f", "-"], this.#rules(`ip saddr ${address}`, `ip daddr ${address}`));
+    const set = `{ ${addresses.join(", ")} }`;
+    await must(["nft", "-f", "-"], this.#rules(`ip saddr ${set}`, `ip daddr ${set}`));
   }
 
   async mend(): Promise<void> {

@@ -50,6 +50,7 @@ const toldSchema = z.looseObject({
   digest: z.string(),
   states: z.record(z.string(), z.string()),
   warnings: z.array(z.string()),
+  unguarded: z.array(z.enum(SITE_IDS)).default([]),
   seen: z.looseObject({ sites: z.object({ a: siteSeen, b: siteSeen }) }),
   dns: dnsToldSchema,
 });

@@ -60,6 +60,8 @@ export interface Draft {
   readonly own?: boolean;
   /** Its effect cannot be seen (now), so it may run again and is never reported as unmet. */
   readonly fleeting?: boolean;
+  /** Acts at rest as well: what it mends must not wait for the next transition. */
+  readonly mends?: boolean;
   /** A site that is away, or a person, is needed. */
   readonly waiting?: string | undefined;
 }

@@ -1,6 +1,7 @@
 import { claimName, firstZone, witnessName } from "../desired";
 import { factsOf, readdressed, writable } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
+import { unitsBroken } from "../supervision";
 import { otherSite, SITE_IDS, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
 import type { Part } from "../step";
@@ -107,12 +108,19 @@ function prepareParts(context: Context, site: SiteId) {
 function needsPrepare(context: Context, site: SiteId): boolean {
   const facts = factsOf(context.seen.sites[site]);
   if (facts === undefined) return false;
+  if (broken(context, site)) return true;
   const returned = context.decision.transition === "rejoin" || context.promoted;
   if (returned) {
     const bare = site === context.from && facts.prepared === undefined;
     return bare || readdressed(context.wish, context.seen, site);
   }
   return facts.prepared !== context.prepared[site];
+}
+
+/** What release takes away stays away. */
+function broken({ wish, seen }: Context, site: SiteId): boolean {
+  const facts = factsOf(seen.sites[site]);
+  return facts !== undefined && !wish.release && unitsBroken(facts);
 }
 
 /** A site that came back without anything, or under another address: the verbs that make it a standby need what prepare leaves. */
@@ -124,6 +132,8 @@ function mustPrepare(context: Context): boolean {
       (factsOf(seen.sites[site])?.prepared === undefined || readdressed(wish, seen, site)),
   );
 }
+
+const mends = (context: Context): boolean => SITE_IDS.some((site) => broken(context, site));
 
 export const prepare: Phase = {
   id: "prepare",
@@ -143,7 +153,8 @@ export const prepare: Phase = {
       }),
       has: true,
       effect: reachedFacts(context).length > 0 && !missing(context),
-      own: mustPrepare(context),
+      own: mustPrepare(context) || mends(context),
+      mends: mends(context),
     },
   ],
 };
@@ -158,7 +169,9 @@ function missing(context: Context): boolean {
     const facts = factsOf(context.seen.sites[site]);
     return (
       facts !== undefined &&
-      (facts.prepared !== context.prepared[site] || readdressed(context.wish, context.seen, site))
+      (facts.prepared !== context.prepared[site] ||
+        readdressed(context.wish, context.seen, site) ||
+        broken(context, site))
     );
   });
 }

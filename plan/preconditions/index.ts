@@ -102,8 +102,16 @@ function beforeHandOver(context: Context): boolean {
   );
 }
 
-function unreachedText({ from, wish }: Context, why: string): string {
-  return `site ${from} was not reached (${why}): nothing proves that it has stopped accepting writes; that is assumed after ${wish.guard.bound} s, the bound of its guard`;
+// Only what that guard itself told the other site, in this term, says that one runs there.
+function unreachedText({ from, wish, here }: Context, why: string): string {
+  const facts = factsOf(here);
+  const told = facts?.peerGuard;
+  const guarded = facts !== undefined && told !== undefined && told.epoch > facts.promoted;
+  return `site ${from} was not reached (${why}): nothing proves that it has stopped accepting writes; ${
+    guarded
+      ? `that is assumed after ${wish.guard.bound} s, the bound of its guard`
+      : `no guard is known to run there, so it may go on for as long as it likes`
+  }`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Plan } from "../plan";
+import { unguardedText } from "../supervision";
 import type { RecordAct, Step } from "../step";
 import { unreachable, type StepState } from "../terms";
 
@@ -16,6 +17,11 @@ export function checklistLines(plan: Plan): readonly string[] {
 
 /** Direction, kind and digest in one line. */
 export function headline(plan: Plan): string {
+  const missing = unguardedText(plan.unguarded);
+  return missing === "" ? direction(plan) : `${direction(plan)}; ${missing}`;
+}
+
+function direction(plan: Plan): string {
   switch (plan.transition) {
     case "initial":
       return `initial: site ${plan.to} serves, site ${plan.from} becomes its standby (plan ${plan.digest})`;

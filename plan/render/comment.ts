@@ -3,6 +3,7 @@ import type { Row, Stray } from "../dns/rows";
 import { pivotChange } from "../dns/intent";
 import type { RunbookTold, ToldPlan } from "../dns/previewJson";
 import type { Rehearsal } from "../dns/rehearsal";
+import { unguardedText } from "../supervision";
 import { otherSite, unreachable } from "../terms";
 import { databaseLine, movedAfter, timesLine } from "./commentLines";
 
@@ -77,7 +78,13 @@ function openLines(told: ToldPlan, input: CommentInput): readonly string[] {
   ];
 }
 
-function verdict(told: ToldPlan, { rows, strays, errors }: Judgement): string {
+function verdict(told: ToldPlan, judgement: Judgement): string {
+  const missing = unguardedText(told.unguarded);
+  const said = saidOf(told, judgement);
+  return missing === "" ? said : `**${missing}.** ${said}`;
+}
+
+function saidOf(told: ToldPlan, { rows, strays, errors }: Judgement): string {
   const names = told.dns.zones.reduce((sum, zone) => sum + zone.names, 0);
   const writes = rows.filter((row) => row.op !== "import").length;
   const title = `${direction(told, rows.length)}: `;

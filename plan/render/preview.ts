@@ -1,6 +1,7 @@
 import type { Observed, SiteObserved } from "../observed";
 import type { Plan } from "../plan";
 import { SITE_IDS, type SiteId } from "../terms";
+import { unguardedText } from "../supervision";
 import { checklistLines, headline } from "./checklist";
 
 /**
@@ -39,9 +40,12 @@ function siteLine(site: SiteId, seen: SiteObserved, plan: Plan): string {
 }
 
 /** A refusal as a person reads it: every issue, each with its next act. */
-export function refusalText(plan: Pick<Plan, "refusals" | "transition" | "from" | "to">): string {
+export function refusalText(
+  plan: Pick<Plan, "refusals" | "transition" | "from" | "to" | "unguarded">,
+): string {
+  const missing = unguardedText(plan.unguarded);
   return [
-    `Nothing was changed: ${plan.transition} to site ${plan.to} is refused.`,
+    `Nothing was changed: ${plan.transition} to site ${plan.to} is refused.${missing === "" ? "" : ` ${missing}.`}`,
     ...plan.refusals.flatMap((refusal) => [refusal.what, `HINT: ${refusal.hint}`]),
   ].join("\n");
 }

@@ -49,7 +49,7 @@ make_copy() {
   (in_copy && start_postgres) || later "the copy does not start" "read $state/log/server.log; without deltaSlot the rows are read from the heap"
   checkpoint delta-copy-started
 }
-in_copy() { data=$copy data_path=$(cd -P "$copy" && pwd) && socket=$copy.run config=$copy/decode.conf; }
+in_copy() { apart=yes data=$copy data_path=$(cd -P "$copy" && pwd) && socket=$copy.run config=$copy/decode.conf; }
 end_copy() {
   if [ -d "$copy" ]; then (in_copy && stop_postgres QUIT "$stop_bound"); fi
   as_owner rm -rf "$copy" "$copy.run"

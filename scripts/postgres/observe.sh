@@ -69,6 +69,7 @@ observe_state() {
   fact guard "$guard"
   observe_pair
   guard_facts
+  owner_facts
   recall peer_guard
   fact peer_guard "${recalled:--}"
 }

@@ -40,8 +40,10 @@ SECRET
   mv "$PGPASSFILE.new" "$PGPASSFILE"
 }
 
-# Debian starts clusters at boot by itself; after a power cut that would bring an old primary back writable.
+# Debian starts clusters at boot by itself; after a power cut that would bring an old primary back writable. Where its unit
+# is bound to the guard, that is what shall start it.
 stay_down_at_boot() {
+  if is_bound; then return 0; fi
   case $config in
   /etc/postgresql/*) if [ -e "${config%/*}/start.conf" ]; then printf 'manual\n' >"${config%/*}/start.conf"; fi ;;
   *) ;;

@@ -11,6 +11,7 @@ fence_site() {
   if [ ! -e "$state/maintenance" ]; then keep maintenance "guard $own_epoch"; fi
   end_server "$writable_pid"
   printf '%s fenced: %s\n' "$(date --utc --iso-8601=seconds)" "$reason" >>"$state/log/guard" || :
+  give_to_owner "$state/log/guard" || :
   # The rest may take longer than a watchdog waits.
   heartbeat || :
   if [ -n "$maintenance_on" ]; then own "$maintenance_on"; fi
@@ -73,7 +74,7 @@ open_again() {
 guard_halt() {
   watch_settings
   if postmaster; then end_server "$pid"; fi
-  if postmaster; then fault "PostgreSQL runs still" "end it by hand"; fi
+  if postmaster; then fault "PostgreSQL is still running" "end it by hand"; fi
 }
 
 guard_status() {

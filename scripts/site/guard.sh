@@ -5,6 +5,8 @@
 #   guard run     watches for as long as the host runs: see watch.sh
 #   guard halt    ends PostgreSQL; for a service manager that has lost the running guard
 #   guard status  facts, changes nothing
+#   guard hold|admit   before a start of PostgreSQL: see entry.sh
+#   guard units|leave|move   as root: see units.sh
 # Danger: a rebooted or cut-off site may see an old record that is validly signed. So standby.signal is placed
 # before anything is asked, and only three things together take it away again: this site was the primary, a
 # valid witness names it, and the peer, asked live, says it is the standby of that very epoch.
@@ -20,7 +22,13 @@ guard_main() {
   run) guard_run ;;
   halt) guard_halt ;;
   status) guard_status ;;
-  *) fault "usage: guard boot|run|halt|status" "see the first lines of $0" ;;
+  hold) guard_hold ;;
+  admit) guard_admit ;;
+  units) guard_units ;;
+  leave) guard_leave ;;
+  wanted) name_unit && wanted_sum ;;
+  move) guard_move ;;
+  *) fault "usage: guard boot|run|halt|status|hold|admit|units|leave|move" "see the first lines of $0" ;;
   esac
 }
 

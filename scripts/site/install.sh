@@ -19,6 +19,25 @@ main() {
   # shellcheck disable=SC2086 # one word a server
   set -- $servers
   fact server_count "$#"
+  checkpoint guard-installed
+  install_units
+}
+
+# The guard writes its own units. An account other than root can only look whether that was done.
+install_units() {
+  name_unit
+  if [ -z "$unit" ]; then return 0; fi
+  if [ -n "$switch_user" ]; then
+    "$state/guard" units </dev/null >&2 9>&- || fault "the units of the guard were not installed" "look at the lines above, then run the update again"
+    return 0
+  fi
+  recall units
+  if [ "$recalled" != "$("$state/guard" wanted)" ]; then
+    refuse "the units of the guard are not installed here, and $(id -un) cannot install them" "at site $site: sudo $state/guard units; then run the update again"
+  fi
+  if ! sudo -n --list "$(command -v systemctl)" start --no-block "$unit" >/dev/null 2>&1; then
+    refuse "$(id -un) cannot start $unit" "at site $site, add to /etc/sudoers.d/standby: $(sudoers_line); then run the update again"
+  fi
 }
 
 # What lib.sh reads back at boot. No secret is among it.

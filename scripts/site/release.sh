@@ -1,25 +1,34 @@
 #!/bin/sh
-# release: takes the guard away, so that nothing of the pair acts at this site any more. Databases, slots, roles and data stay.
-# Facts: guard=-, start=auto|unchanged.
+# release: takes the guard away, so that nothing of the pair acts at this site any more. Databases, slots, roles and data stay,
+# and the database goes on.
+# Facts: guard=-, start=auto|manual|disabled|unchanged.
 # shellcheck disable=SC2154 # lib.sh sets them
 
 main() {
   read_input
+  name_unit
   if [ -d "$state" ]; then
     take_lock
-    # The program first: whoever supervises it finds nothing to start again.
+    # Danger: as long as PostgreSQL is bound to the guard, a guard that ends takes it along.
+    leave_units
+    checkpoint units-gone
     forget guard
     checkpoint guard-gone
     forget guard.conf
   fi
   fact guard -
-  # As Debian sets it up; the pair had set it to manual.
-  start_file="${config%/*}/start.conf"
   case $config in
   /etc/postgresql/*)
-    if [ -e "$start_file" ]; then printf 'auto\n' >"$start_file"; fi
-    fact start auto
+    if [ -z "$unit" ] && [ -e "${config%/*}/start.conf" ]; then printf 'auto\n' >"${config%/*}/start.conf"; fi
+    fact start "$(sed 's/#.*//; /^[[:space:]]*$/d; s/[[:space:]]//g' "${config%/*}/start.conf" 2>/dev/null || printf auto)"
     ;;
   *) fact start unchanged ;;
   esac
+}
+
+# The guard removes its own units. An account other than root can only look whether that was done.
+leave_units() {
+  if [ -z "$unit" ] || [ ! -e "$units_folder/standby-guard@$name.service" ]; then return 0; fi
+  if [ -z "$switch_user" ]; then refuse "the units of the guard are installed here, and $(id -un) cannot remove them" "at site $site: sudo $state/guard leave; then run the update again"; fi
+  "$state/guard" leave </dev/null >&2 9>&- || fault "the units of the guard were not removed" "look at the lines above, then run the update again"
 }

@@ -35,6 +35,7 @@ guard_run() {
   trap 'exit 0' INT TERM
   find_supervisor
   turn=0 trusted='' reports='' supported='' armed=no
+  give_to_owner "$state/log" "$state/guard.lock" "$state/guard.bell"
   recall lease
   case $recalled in "$boot "*) supported=${recalled#* } ;; *) ;; esac
   now
@@ -72,11 +73,13 @@ watch_once() {
   writable=no
   if is_writable; then writable=yes; fi
   writable_pid=$pid
+  find_outsider
   ask_peer >"$work/peer" 2>/dev/null &
   if [ "$writable" = yes ] && [ -n "$delta_slot" ]; then advance_slot >/dev/null 2>&1 & fi
   look_at_witness
   wait || :
   read_peer
+  keep_heard
   judge
   if [ "$verdict" = fence ]; then
     fence_site
@@ -133,7 +136,7 @@ look_at_witness() {
   all_servers=$servers
   # shellcheck disable=SC2086 # one word a server
   set -- $servers
-  look_state=none look_epoch=0
+  look_state=none look_epoch=0 look_from='' look_to='' look_kind=''
   if [ "$#" -gt 0 ]; then
     turn=$((turn % $# + 1))
     shift $((turn - 1))
@@ -198,6 +201,8 @@ leases() {
   [ "$own_kind" = switchover ] && [ "$own_from" = "$site" ] && [ "$peer_epoch $peer_to" = "$own_epoch $own_to" ]
 }
 
+peer_reigns() { [ "$peer_role $peer_to" = "primary $peer" ] && [ "$peer_epoch" -ge "$own_epoch" ]; }
+
 # Sets verdict and reason. Only a writable server is ever ended.
 judge() {
   verdict=keep reason='not writable'
@@ -214,15 +219,12 @@ judge() {
   reason="the witness of epoch $look_epoch ($look_kind) names site $look_to"
   if [ "$look_state" = one ] && witness_vetoes; then return 0; fi
   reason="site $peer says that it is the primary of epoch $peer_epoch"
-  if [ "$peer_role $peer_to" = "primary $peer" ] && [ "$peer_epoch" -ge "$own_epoch" ]; then return 0; fi
+  if peer_reigns; then return 0; fi
   verdict=keep reason='kept'
   judge_support
 }
 
-# Danger: a site counts as cut off only once something has kept it since it became the primary. A site that was
-# promoted while DNS could not be written, and whose peer is lost, has never had anything that it could miss.
 judge_support() {
-  armed=no
   if leases; then
     supported=$began
     if [ "$own_epoch" -gt "$leased" ]; then store leased "$own_epoch"; fi
@@ -230,6 +232,18 @@ judge_support() {
   elif [ "$isolation" != lease ] && [ "$look_state" = one ]; then
     supported=$began
   fi
+  is_armed
+  now
+  if [ "$armed" = yes ] && [ $((now - supported)) -gt "$after" ]; then
+    verdict=fence reason="no lease and no witness for $(((now - supported) / 100)) s"
+    if [ "$isolation" = lease ]; then reason="no lease for $(((now - supported) / 100)) s"; fi
+  fi
+}
+
+# Danger: a site counts as cut off only once something has kept it since it became the primary. A site that was
+# promoted while DNS could not be written, and whose peer is lost, has never had anything that it could miss.
+is_armed() {
+  armed=no
   if [ "$reign" -gt 0 ] && [ "$leased" -ge "$reign" ]; then armed=yes; fi
   case $isolation in
   keep) armed=no ;;
@@ -238,25 +252,22 @@ judge_support() {
     ;;
   *) ;;
   esac
-  now
-  if [ "$armed" = yes ] && [ $((now - supported)) -gt "$after" ]; then
-    verdict=fence reason="no lease and no witness for $(((now - supported) / 100)) s"
-    if [ "$isolation" = lease ]; then reason="no lease for $(((now - supported) / 100)) s"; fi
-  fi
+  [ "$armed" = yes ]
 }
 
-# Supervised = a service manager ends PostgreSQL when this process ends or hangs, before a lease is over.
+# Supervised = a service manager ends PostgreSQL when this process ends or hangs, before a lease is over. Its watchdog is
+# told anew at each start, as the settings may have changed since the unit began.
 find_supervisor() {
   supervised=no watched=no
   if [ -z "${NOTIFY_SOCKET:-}" ] || ! command -v systemd-notify >/dev/null 2>&1; then return 0; fi
-  systemd-notify --ready || return 0
-  watchdog=$((${WATCHDOG_USEC:-0} / 10000))
-  if [ "$watchdog" -gt 0 ] && [ "$watchdog" -le "$after" ]; then watched=yes; fi
+  watchdog_ms
+  systemd-notify --ready "WATCHDOG_USEC=$((watchdog_ms * 1000))" || return 0
+  if [ "$watchdog_ms" -le $((after * 10)) ]; then watched=yes; fi
 }
-# Asked anew each time: what binds PostgreSQL to this process starts after it, and may be stopped by hand.
+# Asked anew each time: the unit of PostgreSQL starts after this process, and may be changed by hand.
 heartbeat() {
   if [ -n "${NOTIFY_SOCKET:-}" ]; then systemd-notify WATCHDOG=1 || :; fi
   supervised=no
-  if [ "$watched" = yes ] && systemctl is-active --quiet "standby-postgres@$name.service"; then supervised=yes; fi
+  if [ "$watched" = yes ] && is_bound && systemctl is-active --quiet "$unit"; then supervised=yes; fi
   keep guard.live "$$ $boot $began $supervised $isolation $armed $((bound * 10))"
 }

@@ -131,6 +131,7 @@ function factsOf(world: World, site: SiteId): SiteFacts {
     `run=${here.run === 0 ? "-" : `${here.run}-x`}`,
     `maintenance=${here.maintenance ? "on" : "off"}`,
     `prepared=${here.prepared ?? "-"}`,
+    `guard_running=${yes(here.prepared !== undefined)}`,
     `service.web-1=${state}`,
     `service.jobs=${state}`,
   ].join("\n");

@@ -1,0 +1,110 @@
+#!/bin/sh
+# entry: the guard's part in each start of PostgreSQL. Functions only, put behind watch.sh.
+#   guard hold    early in each boot, without network: a primary comes up read-only; the running guard opens it again
+#   guard admit   before each start of the unit that owns PostgreSQL
+# Danger: without its signal a server starts writable. A start gets past admit only on support heard in this very boot.
+# shellcheck disable=SC2154,SC2034 # lib.sh, owner.sh, query.sh and watch.sh set them
+
+# A site that no epoch is recorded at is no part of a pair yet: nothing could have taken its place.
+guard_hold() {
+  if [ ! -r "$data/PG_VERSION" ] || postmaster || [ -e "$data/standby.signal" ]; then return 0; fi
+  recall record
+  if [ -z "$recalled" ]; then return 0; fi
+  hold_or_place "the host has booted"
+}
+
+# A standby whose signal is gone was never the primary: its signal is nobody's to take away.
+hold_or_place() { # REASON
+  read_control || fault "pg_controldata cannot read $data" "look at the disk of site $site"
+  case $control_state in
+  'in production' | 'shut down' | 'in crash recovery' | 'shutting down')
+    hold_signal boot || fault "standby.signal cannot be placed in $data" "look at the disk of site $site"
+    quarantine_settings
+    say "starts read-only: $1"
+    ;;
+  *)
+    say "standby.signal was missing from a standby's data; placed"
+    place_signal
+    quarantine_settings
+    ;;
+  esac
+}
+
+guard_admit() {
+  if [ ! -r "$data/PG_VERSION" ]; then return 0; fi
+  asked='' extra=''
+  take_request
+  server_options
+  if [ ! -e "$data/standby.signal" ] && [ "$asked" = '' ] && ! may_start; then hold_or_place "$reason"; fi
+  # What the unit adds to the command line, read by it after this.
+  printf 'STANDBY_OPTIONS="%s"\n' "$server_options $extra" >"/run/standby-$name.env"
+}
+
+# Sets `asked` and `extra` where a verb that still runs has asked for this start.
+take_request() {
+  read -r boot </proc/sys/kernel/random/boot_id
+  recall start
+  rm -f "$state/start"
+  asker=${recalled#* }
+  case $recalled in "$boot "*) ;; *) return 0 ;; esac
+  if ! is_alive "${asker%% *}"; then return 0; fi
+  asked=yes extra=${asker#"${asker%% *}"}
+}
+
+# A start within one boot: an upgrade, needrestart, a hand. The guard polls while PostgreSQL is down, so what it heard last
+# is fresh; programs that an upgrade has just replaced get a few polls.
+may_start() {
+  watch_settings
+  recall_own
+  reason='the running guard has not confirmed this site since the host booted'
+  if [ -e "$state/held" ]; then return 1; fi
+  recall unfenced
+  if [ -n "$recalled" ] && [ "$recalled" -ge "$own_epoch" ]; then return 0; fi
+  reason='a fence token lies here'
+  recall token
+  if [ -n "$recalled" ] && { ! read_token "$recalled" || [ "$token_epoch" -ge "$own_epoch" ]; }; then return 1; fi
+  now
+  give_up=$((now + asking + asking + poll))
+  while :; do
+    if is_supported; then return 0; fi
+    now
+    if [ "$now" -ge "$give_up" ]; then return 1; fi
+    if [ -p "$state/guard.bell" ]; then printf '.' 1<>"$state/guard.bell" || :; fi
+    sleep 0.2
+  done
+}
+# Danger: `against` is what the last poll saw: a veto outweighs whatever kept this site before.
+is_supported() {
+  reason='what the guard sees speaks against this site'
+  recall heard
+  case $recalled in "$boot against "*) return 1 ;; *) ;; esac
+  heard=${recalled##* }
+  case $recalled in "$boot for "*) ;; *) heard=0 ;; esac
+  is_armed
+  if [ "$armed" = no ]; then return 0; fi
+  now
+  reason="neither a lease nor a witness for $(((now - heard) / 100)) s"
+  [ $((now - heard)) -le "$after" ]
+}
+
+# In the running guard, at each poll: what the next start may lean on, kept while PostgreSQL is down, too.
+keep_heard() {
+  if [ "$look_state" = doubt ] || { [ "$look_state" = one ] && witness_vetoes; } || peer_reigns; then
+    keep heard "$boot against $began"
+  elif leases || { [ "$isolation" != lease ] && [ "$look_state" = one ]; }; then
+    keep heard "$boot for $began"
+  fi
+}
+
+# A start outside the unit was admitted by nobody and gets no time: it must be supported now. The same process as before,
+# promoted, is no start.
+find_outsider() {
+  outsider=no
+  if [ "$writable" = yes ] && [ "$pid" != "${known_pid:-}" ] && is_bound && [ "$(owner_word)" != unit ]; then outsider=yes; fi
+  known_pid=$pid
+  if [ "$outsider" = no ]; then return 0; fi
+  recall heard
+  supported=0
+  case $recalled in "$boot for "*) supported=${recalled##* } ;; *) ;; esac
+  say "process $pid was started outside $unit"
+}
