@@ -48,7 +48,8 @@ async function main() {
     await ensurePrograms(command, { hosts: hosts && problem === undefined });
     await ensureWanted();
     await ensurePackages();
-    if (command !== "test") await build();
+    // On hosts the tests run the program as users have it, which is the built one.
+    if (command !== "test" || hosts) await build();
     const whole = [path.join(ROOT, program), ...args];
     if (hosts && problem === undefined) {
       return await runInRoom(await ensureTree(), process.execPath, whole);

@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import pc from "picocolors";
 import { measure, refusalOf, toldPlan, warm, type MeasuredTransition } from "./flip";
 import { handOver, type HandedOver } from "./handedOver";
-import { cutOff } from "./lostPrimary";
+import type { TourLab } from "./place";
 import { postgresBanner } from "./postgres/programs";
 import { Story } from "./story";
 import { Tour } from "./tour";
@@ -32,7 +32,7 @@ class Demo {
   #secondUpdateChanges = 0;
 
   constructor(
-    private readonly tour: Tour,
+    private readonly tour: Tour<TourLab>,
     private readonly story: Story,
   ) {}
 
@@ -100,7 +100,7 @@ class Demo {
     const { lab } = this.tour;
     const newest = async () =>
       (
-        await lab.sites[site].cluster.query<{ n: string; site: string }>(
+        await lab.sites[site].query<{ n: string; site: string }>(
           "select n::text, site from jobs where kind = 'worker' order by jobs.n desc limit 1",
         )
       )[0];
@@ -140,8 +140,7 @@ class Demo {
       {
         onEvent: story.onEvent("failover"),
         before: async () => {
-          await cutOff({ a: tour.lab.a.cluster, b: tour.lab.b.cluster });
-          tour.lab.a.cut();
+          await tour.lab.a.lose(tour.lab.b);
           await this.refused();
         },
       },
@@ -149,8 +148,7 @@ class Demo {
     if (measured === undefined) throw new Error(refusalOf(result));
     await this.tell(measured);
     for (const warning of toldPlan(result)?.warnings ?? []) story.say(warning);
-    const fenced = tour.lab.a
-      .guardLog()
+    const fenced = (await tour.lab.a.guardLog())
       .split("\n")
       .filter((line) => line.includes("fence"));
     if (fenced.length === 0) throw new Error("the guard of site a did not fence it");
@@ -176,12 +174,11 @@ class Demo {
   private async comeBack(): Promise<void> {
     const { story, tour } = this;
     story.chapter("Site a loses power, comes back and can be entered again");
-    await tour.lab.a.killAll();
-    tour.lab.a.mend();
-    const booted = await tour.lab.a.boot();
-    story.quote(`${booted.stdout}${booted.stderr}`.trim());
+    await tour.lab.a.powerOff();
+    await tour.lab.a.mend();
+    story.quote((await tour.lab.a.powerOn()).trim());
     await warm(() => false, 0.5);
-    const writable = await tour.lab.a.cluster
+    const writable = await tour.lab.a
       .query<{ standby: boolean }>("select pg_is_in_recovery() as standby")
       .then((rows) => rows[0]?.standby === false)
       .catch(() => false);
@@ -200,10 +197,12 @@ async function main(): Promise<number> {
   const jsonAt = process.argv.indexOf("--json");
   const file = jsonAt < 0 ? undefined : process.argv[jsonAt + 1];
   const story = new Story();
-  const tour = await Tour.open();
-  story.banner(`${tour.engine.banner}; ${postgresBanner()}`);
+  const hosts = process.argv.includes("--hosts");
+  const tour: Tour<TourLab> = hosts ? await Tour.onHosts() : await Tour.open();
+  const server = hosts ? "Debian's own PostgreSQL 15" : postgresBanner();
+  story.banner(`${tour.engine.banner}; ${server}`);
   try {
-    const report = await new Demo(tour, story).run();
+    const report = { ...(await new Demo(tour, story).run()), hosts };
     story.summary(report);
     if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
     const clean = report.twoWriterSamples === 0 && report.overlappingAcks === 0;

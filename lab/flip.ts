@@ -1,5 +1,6 @@
 import type { EngineEvent, RunResult } from "./engine/engine";
 import type { LedgerReport } from "./ledger/report";
+import type { TourLab } from "./place";
 import type { Tour } from "./tour";
 import { otherSite, type SiteId } from "../plan/terms";
 
@@ -105,7 +106,7 @@ export interface Measured {
 
 /** Runs one update under load and measures it. Clients are started before and stopped after, so that every row counts. */
 export async function measure(
-  tour: Tour,
+  tour: Tour<TourLab>,
   config: Readonly<Record<string, string>>,
   options: MeasureOptions = {},
 ): Promise<Measured> {

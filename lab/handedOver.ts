@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { applyDelta, showDelta } from "../cli/delta";
 import type { Story } from "./story";
+import type { TourLab } from "./place";
 import type { Tour } from "./tour";
 
 /** What became of the writes that only the lost site had. */
@@ -18,7 +19,7 @@ export interface HandedOver {
  *
  * @throws when a command fails, when a write is missing, or when there is a row that nobody wrote.
  */
-export async function handOver(tour: Tour, story: Story): Promise<HandedOver> {
+export async function handOver(tour: Tour<TourLab>, story: Story): Promise<HandedOver> {
   const before = await tour.account("b");
   story.chapter("The writes that only a had are handed over");
   story.command("pulumi stack export >state.json");

@@ -9,6 +9,7 @@ import { Cluster } from "./postgres/cluster";
 import { freePort } from "./postgres/ports";
 import { ownedFolder, temporaryFolder } from "./postgres/programs";
 import { Sweeper } from "./processes";
+import type { TourLab } from "./place";
 import { LabSite } from "./site";
 import { JOBS_TABLE } from "./tables";
 import { stackConfig, type LabConfig } from "./stack";
@@ -26,7 +27,8 @@ export interface LabOptions {
 const HOSTS = { a: "127.0.0.2", b: "127.0.0.3" } as const;
 
 /** Two sites, a zone, and keys: all that a pair needs, on loopback, gone when it is closed. */
-export class Lab {
+export class Lab implements TourLab {
+  readonly project = "stacks/demo";
   #closing: Promise<void> | undefined;
 
   constructor(
@@ -57,6 +59,11 @@ export class Lab {
   /** Port of the database, the same at both sites. */
   get databasePort(): number {
     return this.a.cluster.port;
+  }
+
+  /** Trusted from loopback, which keeps the lab's clients short. */
+  get login(): { readonly user: string } {
+    return { user: this.a.cluster.superuser };
   }
 
   /** Port of the web app, the same at both sites. */

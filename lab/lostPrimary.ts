@@ -5,14 +5,23 @@ import { processesIn, signalProcess } from "./postgres/processes";
 import { clusterOwner } from "./postgres/programs";
 import type { Cluster } from "./postgres/cluster";
 import type { Outcome, Pair } from "./pair";
+import type { TourSite } from "./place";
 
 /** From now on b receives nothing that a writes: a's walsender is frozen, with what it had sent replayed. */
 export async function cutOff({ a, b }: { readonly a: Cluster; readonly b: Cluster }) {
+  await caughtUp(a, b);
+  freezeSenders(a);
+}
+
+/** Waits until b has replayed what a has now. */
+export async function caughtUp(
+  a: Pick<TourSite, "query">,
+  b: Pick<TourSite, "query">,
+): Promise<void> {
   const [row] = await a.query<{ lsn: string }>("select pg_current_wal_lsn()::text as lsn");
   await b.query(
     `do $$ begin while pg_last_wal_replay_lsn() < '${row?.lsn ?? ""}' loop perform pg_sleep(0.01); end loop; end $$`,
   );
-  freezeSenders(a);
 }
 
 /** What a server writes from now on stays with it; its connections stay open. */

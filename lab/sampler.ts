@@ -8,6 +8,8 @@ export interface SampledServer {
   readonly host: string;
   readonly port: number;
   readonly user: string;
+  /** @default none: the server trusts this user */
+  readonly password?: string;
 }
 
 /** A stretch in which a server was seen writable: both ends are moments at which it said so itself. */
@@ -125,11 +127,12 @@ async function writability(watch: Watch): Promise<boolean | undefined> {
 async function connect(watch: Watch): Promise<Client | undefined> {
   if (nowMs() < watch.retryAtMs) return undefined;
   watch.retryAtMs = nowMs() + 10;
-  const { host, port, user } = watch.server;
+  const { host, port, user, password } = watch.server;
   const client = new Client({
     host,
     port,
     user,
+    ...(password === undefined ? {} : { password }),
     database: "postgres",
     connectionTimeoutMillis: 250,
     query_timeout: 250,

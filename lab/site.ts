@@ -7,6 +7,8 @@ import type { AppSettings } from "./app/settings";
 import type { InstalledApp } from "./app/install";
 import type { Cluster } from "./postgres/cluster";
 import { clusterOwner, ownedFolder } from "./postgres/programs";
+import { freezeSenders, caughtUp } from "./lostPrimary";
+import type { TourSite } from "./place";
 import { killUnder } from "./processes";
 import { startSshd, type SshServer } from "./sshd";
 
@@ -31,7 +33,7 @@ export const LAB_SERVICES: readonly LabService[] = (
 }));
 
 /** One site of the lab: a folder, a database, an application, and a door that can be shut. */
-export class LabSite {
+export class LabSite implements TourSite {
   readonly services = LAB_SERVICES;
   /** Home folder of the user that everything at the site runs as. */
   readonly home: string;
@@ -69,6 +71,28 @@ export class LabSite {
     environment: Readonly<Record<string, string>> = {},
   ): Promise<SiteRun> {
     return runHere([this.wrap, ...command], input, environment);
+  }
+
+  query<Row extends Record<string, unknown>>(
+    sql: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<Row[]> {
+    return this.cluster.query<Row>(sql, parameters);
+  }
+
+  async lose(peer: TourSite): Promise<void> {
+    await caughtUp(this, peer);
+    freezeSenders(this.cluster);
+    this.cut();
+  }
+
+  powerOff(): Promise<void> {
+    return this.killAll();
+  }
+
+  async powerOn(): Promise<string> {
+    const { stdout, stderr } = await this.boot();
+    return `${stdout}${stderr}`;
   }
 
   /** Shuts the door: nothing new enters the site, what runs there goes on. */

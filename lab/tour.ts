@@ -4,7 +4,10 @@ import { Ledger, LEDGER_ROWS } from "./ledger/ledger";
 import { resolveAt } from "./ledger/names";
 import { reportLedger, type LedgerReport, type LedgerRow } from "./ledger/report";
 import { WebClient, visit } from "./ledger/webClient";
+import { HostsLab } from "./hosts/place";
+import type { HostsOptions } from "./hosts/hosts";
 import { startLab, type Lab } from "./lab";
+import type { TourLab } from "./place";
 import { Sampler } from "./sampler";
 import type { SiteId } from "../plan/terms";
 
@@ -12,13 +15,13 @@ import type { SiteId } from "../plan/terms";
 const WRITERS_A_ROUND = 100;
 
 /** The lab, an engine on stacks/demo, and the clients that watch: what demo, tests and bench share. */
-export class Tour {
+export class Tour<L extends TourLab = Lab> {
   readonly #ledgers: Ledger[] = [];
   #clients: { ledger: Ledger; web: WebClient; sampler: Sampler } | undefined;
   #firstWriter = 1;
 
   private constructor(
-    readonly lab: Lab,
+    readonly lab: L,
     readonly engine: Engine,
   ) {}
 
@@ -40,17 +43,27 @@ export class Tour {
     }
   }
 
+  /** The same on two hosts of their own, with stacks/example. Only inside the room (lab/hosts/README.md). */
+  static async onHosts(options: HostsOptions = {}): Promise<Tour<HostsLab>> {
+    const lab = await HostsLab.open(options);
+    try {
+      return new Tour(lab, await openStack(lab));
+    } catch (error) {
+      await lab.close();
+      throw error;
+    }
+  }
+
   /** Starts the clients: writers that know both hosts, writers and a visitor that know only the public name, a sampler. */
   startClients(options: { writers?: number; delayMs?: number } = {}): void {
     const { lab } = this;
     const { dns, databasePort: port } = lab;
     const name = lab.hostnames[0] ?? lab.zone;
     const hosts = [lab.a.host, lab.b.host];
+    const { user, password } = lab.login;
+    const login = { user, ...(password === undefined ? {} : { password }) };
     const ledger = Ledger.start({
-      dns,
-      name,
-      port,
-      hosts,
+      ...{ dns, name, port, hosts, ...login },
       firstWriter: this.#firstWriter,
       ...options,
     });
@@ -61,7 +74,7 @@ export class Tour {
       site: site.id,
       host: site.host,
       port,
-      user: site.cluster.superuser,
+      ...login,
     }));
     this.#clients = { ledger, web, sampler: Sampler.start(servers) };
   }
@@ -99,9 +112,8 @@ export class Tour {
   }
 
   #rows(site: SiteId, firstWriter = 0): Promise<readonly LedgerRow[]> {
-    const { cluster } = this.lab.sites[site];
     const since = `${LEDGER_ROWS} where writer >= $1`;
-    return cluster.query<{ writer: number; seq: number }>(since, [firstWriter]);
+    return this.lab.sites[site].query<{ writer: number; seq: number }>(since, [firstWriter]);
   }
 
   /** The site each hostname leads to, as the authoritative server answers now. */
@@ -143,9 +155,9 @@ export class Tour {
   }
 }
 
-async function openStack(lab: Lab): Promise<Engine> {
+async function openStack(lab: TourLab): Promise<Engine> {
   const engine = await openEngine({
-    projectDir: join(packageRoot(), "stacks", "demo"),
+    projectDir: join(packageRoot(), lab.project),
     stack: "demo",
     stateDir: join(lab.dir, "stack"),
     passphrase: "lab",

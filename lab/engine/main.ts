@@ -4,7 +4,9 @@
  * One Ctrl-C is one SIGINT for the run (commands are killed, the state is written); a second one
  * ends the process at once and leaves the lock and the pending operations, as a crash does.
  */
+import { readFileSync, writeFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import type { Checkpoint, Engine, EngineEvent, RunOptions, RunResult } from "./engine";
 import { openEngine } from "./engine";
@@ -33,8 +35,15 @@ for (const verb of ["up", "preview", "refresh", "destroy"] as const) {
 }
 
 const stack = program.command("stack");
-located(stack.command("export")).action(async (where: Where) => {
-  print(JSON.stringify(await (await open(where)).exportStack(), undefined, 1));
+located(stack.command("export"))
+  .option("--file <path>", "where to write it; standard output when missing")
+  .action(async (where: Where & { file?: string }) => {
+    const text = JSON.stringify(await (await open(where)).exportStack(), undefined, 1);
+    if (where.file === undefined) print(text);
+    else writeFileSync(where.file, `${text}\n`, { mode: 0o600 });
+  });
+located(stack.command("init [name]")).action(async (_name: string | undefined, where: Where) => {
+  await open(where); // a stack is made by its first use
 });
 located(stack.command("import"))
   .option("--file <path>", "the deployment; standard input when missing")
@@ -47,10 +56,12 @@ located(stack.command("output")).action(async (where: Where) => {
 });
 
 const config = program.command("config");
-located(config.command("set <key> <value>"))
+located(config.command("set <key> [value]"))
   .option("--secret", "keep it out of previews and logs")
-  .action(async (key: string, value: string, where: Where & { secret?: boolean }) => {
-    await (await open(where)).setConfig(key, value, { secret: where.secret === true });
+  .action(async (key: string, value: string | undefined, where: Where & { secret?: boolean }) => {
+    // As the CLI does it: what is not given comes on standard input, without the last line's end.
+    const given = value ?? readFileSync(0, "utf8").replace(/\r?\n$/, "");
+    await (await open(where)).setConfig(key, given, { secret: where.secret === true });
   });
 located(config.command("get <key>")).action(async (key: string, where: Where) => {
   const value = await (await open(where)).getConfig(key);
@@ -70,10 +81,13 @@ program.parseAsync().catch((error: unknown) => {
 });
 
 function located(command: Command): Command {
+  // Without them the CLI's own variables count.
+  const { PULUMI_STACK: stack, PULUMI_BACKEND_URL: backend } = process.env;
+  const state = backend?.startsWith("file:") === true ? fileURLToPath(backend) : undefined;
   return command
-    .requiredOption("--cwd <folder>", "the folder of Pulumi.yaml")
-    .requiredOption("--stack <name>", "the stack")
-    .requiredOption("--state <folder>", "the folder of the state");
+    .requiredOption("--cwd <folder>", "the folder of Pulumi.yaml", ".")
+    .requiredOption("--stack <name>", "the stack", stack)
+    .requiredOption("--state <folder>", "the folder of the state", state);
 }
 
 // The first line goes to standard error where standard output is data for a machine.

@@ -78,6 +78,8 @@ export type ClusterState =
   | "data"
   /** A running cluster as Debian makes it when PostgreSQL is installed. */
   | "debian"
+  /** Debian's cluster was stopped and its data removed; the configuration is the application's. */
+  | "empty"
   /** PostgreSQL is installed and Debian's cluster was dropped. */
   | "none";
 
@@ -85,20 +87,24 @@ export type ClusterState =
 export async function makeCluster(host: Host, state: ClusterState, listen: string): Promise<void> {
   await host.must(["useradd", "--system", "--user-group", "--shell", "/usr/sbin/nologin", "shop"]);
   if (state === "none") return;
-  const { version, config } = CLUSTER;
+  const { version } = CLUSTER;
   await host.must(["pg_createcluster", version, "main", "--", "--data-checksums"]);
-  if (state === "data") {
-    await host.must(["sh", "-c", `cat >>${config}/pg_hba.conf`], shopRules());
-    await host.must(
-      ["sh", "-c", `cat >>${config}/postgresql.conf`],
-      `listen_addresses = '${listen}'\n`,
-    );
-  }
-  await startCluster(host);
+  if (state !== "debian") await configure(host, listen);
+  if (state === "empty") await host.must(["sh", "-c", `rm -rf ${CLUSTER.data}/*`]);
+  else await startCluster(host);
   if (state === "data") await host.must(psql(), tables());
 }
 
-/** The same rules and settings on a host whose data comes from the other one. */
+/** Who may log in, and where the server listens: the application's own part of /etc/postgresql. */
+export async function configure(host: Host, listen = "*"): Promise<void> {
+  const { config } = CLUSTER;
+  await host.must(["sh", "-c", `cat >>${config}/pg_hba.conf`], shopRules());
+  await host.must(
+    ["sh", "-c", `cat >>${config}/postgresql.conf`],
+    `listen_addresses = '${listen}'\n`,
+  );
+}
+
 function shopRules(): string {
   const who = [
     `${RUNNER}/32`,

@@ -1,20 +1,17 @@
-import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Client } from "pg";
 import { until } from "../postgres/processes";
-import { childrenOf } from "../processes";
 import { runHere, type SiteRun } from "../site";
 import { Disk, type Snapshot } from "./disk";
 import type { Machine, Make } from "./make";
 import { Link, type Address } from "./network";
+import { Power } from "./power";
 import { room } from "./room";
 import { must, told } from "./run";
 import type { Door } from "./door";
 
 const BOOT_MS = 90_000;
-// Its exit status when the host asked for a reboot.
-const REBOOT = 133;
 
 /** What a host is made of. */
 export interface HostOptions {
@@ -26,12 +23,7 @@ export interface HostOptions {
 
 /** One host of the lab, with an address, a disk and a pid 1 of its own. */
 export class Host {
-  readonly #group: string;
-  #process: ChildProcess | undefined;
-  #ended: Promise<void> = Promise.resolve();
-  #pid = 0;
-  #wanted = false;
-  #boots = 0;
+  readonly #power: Power;
 
   private constructor(
     readonly name: string,
@@ -41,10 +33,9 @@ export class Host {
     readonly link: Link,
     /** How the runner enters: a key pair and the host's pinned key. */
     readonly door: Door,
-    private readonly machine: Machine,
+    machine: Machine,
   ) {
-    this.#group = join(room().cgroup, name);
-    mkdirSync(this.#group, { recursive: true });
+    this.#power = new Power(make, machine);
   }
 
   /** A host that is off; its disk is mounted. */
@@ -63,29 +54,23 @@ export class Host {
 
   /** Process id of the host's pid 1, as the room sees it; undefined while it is off. */
   get pid(): number | undefined {
-    return this.#process === undefined ? undefined : this.#pid;
+    return this.#power.pid;
   }
 
   /** How often it has booted, reboots of its own included. */
   get boots(): number {
-    return this.#boots;
+    return this.#power.boots;
   }
 
   /** What the host has said on its console since it was made. */
   console(): string {
-    return readFileSync(this.#consoleFile, "utf8");
-  }
-
-  get #consoleFile(): string {
-    return join(this.disk.root, "..", "console");
+    return this.#power.console();
   }
 
   /** Boots the host with what its disk holds, and waits until it is up (bounded). `wait: false` returns at pid 1. */
   async powerOn({ wait = true } = {}): Promise<void> {
-    if (this.#process !== undefined) return;
-    this.#wanted = true;
     await this.disk.mount();
-    await this.#start();
+    await this.#power.on();
     if (wait) await this.up();
   }
 
@@ -99,39 +84,17 @@ export class Host {
     });
   }
 
-  async #start(): Promise<void> {
-    const enter = ["sh", "-c", 'echo "$$" >"$0/cgroup.procs" && exec "$@" >>"$CONSOLE" 2>&1'];
-    const [program = "", ...args] = [...enter, this.#group, ...this.make.command(this.machine)];
-    const env = { PATH: process.env["PATH"], CONSOLE: this.#consoleFile };
-    const child = spawn(program, args, { cwd: "/", env, detached: true, stdio: "ignore" });
-    this.#process = child;
-    this.#boots += 1;
-    this.#ended = new Promise((resolve) => {
-      child.once("exit", (code) => {
-        this.#process = undefined;
-        if (code === REBOOT && this.#wanted) void this.#start().then(resolve, resolve);
-        else resolve();
-      });
-    });
-    await until(`host ${this.name} has a pid 1`, 10_000, () => {
-      this.#pid = childrenOf(child.pid ?? 0).find(isFirst) ?? 0;
-      return this.#pid !== 0;
-    });
-  }
-
   /** Power is lost: SIGKILL of pid 1, and with it of everything in the host. */
-  async powerOff(): Promise<void> {
-    this.#wanted = false;
-    if (this.#process !== undefined && this.#pid !== 0) process.kill(this.#pid, "SIGKILL");
-    await this.#ended;
+  powerOff(): Promise<void> {
+    return this.#power.cut();
   }
 
   /** A person shuts it down; resolves when it is off. Without systemd the clusters are stopped first, then it is off. */
   async shutDown(): Promise<void> {
-    this.#wanted = false;
+    this.#power.expectOff();
     if (this.make.name === "systemd") {
       await this.run(["systemctl", "poweroff", "--no-block"]);
-      await this.#ended;
+      await this.#power.off();
       return;
     }
     await this.run([
@@ -143,21 +106,8 @@ export class Host {
   }
 
   /** A provider's snapshot: the host stands still for the copy, and nothing in it is told. */
-  async snapshot(): Promise<Snapshot> {
-    const frozen = this.#process !== undefined;
-    if (frozen) await this.#freeze("1");
-    try {
-      return await this.disk.copy();
-    } finally {
-      if (frozen) await this.#freeze("0");
-    }
-  }
-
-  async #freeze(value: "0" | "1"): Promise<void> {
-    writeFileSync(join(this.#group, "cgroup.freeze"), value);
-    await until(`host ${this.name} is frozen: ${value}`, 5000, () =>
-      readFileSync(join(this.#group, "cgroup.events"), "utf8").includes(`frozen ${value}`),
-    );
+  snapshot(): Promise<Snapshot> {
+    return this.#power.held(() => this.disk.copy());
   }
 
   /** An older disk: power is lost, the disk is put back, and the host stays off. */
@@ -241,10 +191,9 @@ export class Host {
 
   /** Ends it and removes disk and network. */
   async remove(): Promise<void> {
-    await this.powerOff();
+    await this.#power.remove();
     await this.link.close();
     await this.disk.remove();
-    await must(["sh", "-c", 'find "$1" -depth -type d -exec rmdir {} +', "sh", this.#group]);
   }
 }
 
@@ -253,12 +202,3 @@ const CONSOLE = [
   "HOME=/root",
   "LANG=C.UTF-8",
 ];
-
-/** Is it pid 1 of the namespace it lives in? */
-function isFirst(pid: number): boolean {
-  try {
-    return /^NSpid:.*\t1$/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}

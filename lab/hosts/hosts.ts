@@ -21,7 +21,7 @@ export interface HostsOptions {
   readonly make?: "systemd" | "init";
   /** The database of site a. @default "data" */
   readonly a?: ClusterState;
-  /** The database of site b. @default "none" */
+  /** The database of site b. @default "empty" */
   readonly b?: ClusterState;
   /** listen_addresses of the clusters with data. @default "*" */
   readonly listen?: string;
@@ -46,7 +46,7 @@ export class Hosts {
     const cloudflare = await startVendor(options.zone ?? "shop.example");
     const hosts = new Hosts(options, door, cloudflare, installApp(join(folder, "app")));
     try {
-      const { a = "data", b = "none" } = options;
+      const { a = "data", b = "empty" } = options;
       await Promise.all([hosts.add("a", ADDRESSES.a, a), hosts.add("b", ADDRESSES.b, b)]);
       return hosts;
     } catch (error) {

@@ -12,6 +12,8 @@ export interface LedgerOptions {
   readonly hosts?: readonly string[];
   readonly port: number;
   readonly user?: string;
+  /** @default none: the server trusts this user */
+  readonly password?: string;
   readonly database?: string;
   /** @default 4 */
   readonly writers?: number;
@@ -34,7 +36,7 @@ export class Ledger {
 
   private constructor(options: LedgerOptions) {
     const { dns, name, port, user = "postgres", database = "postgres", delayMs = 2 } = options;
-    const { firstWriter = 1, writers = 4, hosts } = options;
+    const { firstWriter = 1, writers = 4, hosts, password } = options;
     this.#writers = Array.from({ length: writers }, (_, index) => {
       const listed = hosts !== undefined && index < writers / 2 ? { hosts } : {};
       return new Writer(firstWriter + index, {
@@ -42,6 +44,7 @@ export class Ledger {
         name,
         port,
         user,
+        ...(password === undefined ? {} : { password }),
         database,
         delayMs,
         ...listed,

@@ -12,6 +12,7 @@ export interface WriterOptions {
   readonly hosts?: readonly string[];
   readonly port: number;
   readonly user: string;
+  readonly password?: string;
   readonly database: string;
   /** Pause between writes, in milliseconds; between attempts to connect it is no less than {@link RETRY_MS}. */
   readonly delayMs: number;
@@ -65,12 +66,13 @@ export class Writer {
   }
 
   async #connect(): Promise<Client | undefined> {
-    const { dns, name, port, user, database } = this.options;
+    const { dns, name, port, user, password, database } = this.options;
     let client: Client | undefined;
     try {
       this.#host = await this.#nextHost(dns, name);
       const limits = { connectionTimeoutMillis: 1000, query_timeout: 1000 };
-      const names = { user, database, application_name: `ledger_${this.id}` };
+      const login = { user, ...(password === undefined ? {} : { password }) };
+      const names = { ...login, database, application_name: `ledger_${this.id}` };
       const created = new Client({ host: this.#host, port, ...names, ...limits });
       client = created;
       // A connection that breaks while idle is dropped at once: nothing was in flight on it. (Without

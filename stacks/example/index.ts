@@ -74,6 +74,8 @@ const shop = new StandbyPair("shop", {
       ],
       ttl: 60,
       proxied: false,
+      // Seconds to watch the pivot after a flip; 0 in a rehearsal, where nobody waits for resolvers.
+      watchSeconds: config.getNumber("watchSeconds") ?? 60,
     },
   },
 
