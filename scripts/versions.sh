@@ -63,3 +63,12 @@ role_options() {
 decode_options() {
   if [ "$server_major" -ge 18 ]; then printf 'max_active_replication_origins = 1000\n'; fi
 }
+
+# From 15 on a library may archive in the place of a command; where to, its own settings say. '' where there is none.
+archive_sql() {
+  cat <<'SQL'
+coalesce((select ' library ' || archiver || coalesce((select string_agg(' ' || name || '=' || setting, '' order by name)
+    from (select distinct on (name) name, setting from pg_file_settings where split_part(name, '.', 1) = archiver order by name, seqno desc) as own), '')
+  from nullif(current_setting('archive_library', true), '') as archiver where archiver is not null), '')
+SQL
+}

@@ -198,10 +198,10 @@ select concat_ws(E'\n',
     where setting <> '' and name in ('recovery_target', 'recovery_target_lsn', 'recovery_target_name', 'recovery_target_time',
       'recovery_target_xid', 'promote_trigger_file', 'recovery_end_command')), '-'),
   (select string_agg('set.' || name || '=' || case when name <> 'archive_command' then setting
-      when setting in ('', '(disabled)') then '-' else encode(sha256(convert_to(setting, 'UTF8')), 'hex') end, E'\n')
+      when setting in ('', '(disabled)') and library = '' then '-' else encode(sha256(convert_to(setting || library, 'UTF8')), 'hex') end, E'\n')
     from pg_settings where name in ('max_connections', 'max_worker_processes', 'max_wal_senders', 'max_prepared_transactions',
       'max_locks_per_transaction', 'wal_level', 'wal_log_hints', 'data_checksums', 'fsync', 'full_page_writes', 'synchronous_commit',
       'synchronous_standby_names', 'archive_mode', 'archive_command', 'max_slot_wal_keep_size', 'hot_standby')))
-from (select pg_is_in_recovery() as recovery, current_setting('primary_conninfo') as conninfo) as server
+from (select pg_is_in_recovery() as recovery, current_setting('primary_conninfo') as conninfo, $(archive_sql) as library) as server
 SQL
 }

@@ -1,4 +1,6 @@
 // What the majors of PostgreSQL want done differently: scripts/versions.sh.
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { findPostgres } from "../../lab/postgres/programs";
 import { cutOff, loseA } from "../../lab/lostPrimary";
 import { Pair, rowsAt } from "./harness";
@@ -95,6 +97,33 @@ origins.run(
       const lines = await loseA(pair);
       const { facts } = await pair.holds("a", "delta", { value: "export", delta_slot, ...lines });
       expect(facts).toMatchObject({ delta_way: "decoding", delta_deletes: "1" });
+    } finally {
+      await pair.close();
+    }
+  },
+);
+
+const libraries = since(15);
+libraries.run(
+  libraries.title("an archive library counts as a way to archive, and two archives of it as two"),
+  async () => {
+    const pair = await Pair.streaming({ archive_library: "basic_archive" });
+    try {
+      const archivesTo = async (a: string, b: string) => {
+        for (const [site, folder] of [
+          [pair.a, a],
+          [pair.b, b],
+        ] as const) {
+          const line = `basic_archive.archive_directory = '${folder}'\n`;
+          appendFileSync(join(site.dataDirectory, "postgresql.conf"), line);
+        }
+        const facts = await Promise.all([pair.observe("a"), pair.observe("b")]);
+        return facts.map((one) => one["set.archive_command"]);
+      };
+      const [one, other] = await archivesTo("/same", "/same");
+      expect([one, other]).toEqual([expect.stringMatching(/^[0-9a-f]{64}$/), one]);
+      const [here, there] = await archivesTo("/here", "/there");
+      expect(here).not.toBe(there);
     } finally {
       await pair.close();
     }
