@@ -120,9 +120,9 @@ export class LabSite implements TourSite {
     this.#keeper.unref();
   }
 
-  /** From now on the stack's configuration leads here by ssh, through a real server. */
-  async openSsh(): Promise<void> {
-    this.#sshServer ??= await startSshd(join(this.dir, "sshd"), this.host, this.wrap);
+  /** From now on the stack's configuration leads here by ssh, through a real server and this login shell. */
+  async openSsh(shell = "sh"): Promise<void> {
+    this.#sshServer ??= await startSshd(join(this.dir, "sshd"), this.host, this.wrap, shell);
   }
 
   get sshServer(): SshServer | undefined {

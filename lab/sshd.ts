@@ -35,8 +35,16 @@ export interface SshServer {
   stop(): void;
 }
 
-/** Starts it for `wrap`, the executable that runs its arguments at the site; `folder` is new and private to it. */
-export async function startSshd(folder: string, host: string, wrap: string): Promise<SshServer> {
+/**
+ * Starts it for `wrap`, the executable that runs its arguments at the site; `folder` is new and private to it. `shell` is the
+ * login shell: it is started as sshd does it, so it reads its start-up files in the site's home.
+ */
+export async function startSshd(
+  folder: string,
+  host: string,
+  wrap: string,
+  shell = "sh",
+): Promise<SshServer> {
   mkdirSync(folder, { mode: 0o700 });
   const [hostKey, userKey] = [join(folder, "host"), join(folder, "user")];
   await Promise.all([hostKey, userKey].map(makeKey));
@@ -44,7 +52,7 @@ export async function startSshd(folder: string, host: string, wrap: string): Pro
   if (uid === 0) mkdirSync(SEPARATION, { recursive: true, mode: 0o755 });
   const port = await freePort([host]);
   const config = join(folder, "config");
-  writeFileSync(config, configText({ folder, host, port, hostKey, userKey, wrap }));
+  writeFileSync(config, configText({ folder, host, port, hostKey, userKey, wrap, shell }));
   const program = ["--pdeathsig", "KILL", "--", PROGRAM, "-D", "-f", config];
   const log = join(folder, "log");
   const child = spawn("setpriv", [...program, "-E", log], { stdio: "ignore" });
@@ -67,9 +75,10 @@ interface Places {
   readonly hostKey: string;
   readonly userKey: string;
   readonly wrap: string;
+  readonly shell: string;
 }
 
-function configText({ host, port, hostKey, userKey, wrap }: Places): string {
+function configText({ host, port, hostKey, userKey, wrap, shell }: Places): string {
   return [
     `ListenAddress ${host}`,
     `Port ${port}`,
@@ -85,7 +94,7 @@ function configText({ host, port, hostKey, userKey, wrap }: Places): string {
     "MaxSessions 100",
     // Only a first shell reads what the user of this machine has in ~/.bashrc: it is no part of a site.
     "SetEnv SHLVL=1",
-    `ForceCommand '${wrap}' sh -c "$SSH_ORIGINAL_COMMAND"`,
+    `ForceCommand '${wrap}' ${shell === "sh" ? "sh" : `env SHLVL=0 ${shell}`} -c "$SSH_ORIGINAL_COMMAND"`,
     "",
   ].join("\n");
 }

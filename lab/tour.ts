@@ -27,14 +27,18 @@ export class Tour<L extends TourLab = Lab> {
 
   /**
    * Builds two sites and a stack whose config names site a. `guards: false` is for those who promote by hand:
-   * a guard ends what the witness does not name. `ssh: true` puts a real sshd in front of each site.
+   * a guard ends what the witness does not name. `ssh: true` puts a real sshd in front of each site,
+   * and names in its place are the sites' login shells.
    */
-  static async open({ guards = true, ssh = false } = {}): Promise<Tour> {
+  static async open({
+    guards = true,
+    ssh = false,
+  }: { guards?: boolean; ssh?: boolean | Readonly<Record<SiteId, string>> } = {}): Promise<Tour> {
     const lab = await startLab();
     try {
       for (const site of [lab.a, lab.b]) {
         if (guards) site.keepGuard();
-        if (ssh) await site.openSsh();
+        if (ssh !== false) await site.openSsh(ssh === true ? undefined : ssh[site.id]);
       }
       return new Tour(lab, await openStack(lab));
     } catch (error) {

@@ -215,6 +215,8 @@ export type SiteFacts = z.infer<typeof siteFactsSchema> & {
   readonly reach: "up";
   readonly settings: Readonly<Record<string, string>>;
   readonly services: Readonly<Record<string, "running" | "stopped">>;
+  /** What the login shell printed around the facts; the runner says it, not the site. */
+  readonly noise: string | undefined;
 };
 
 /** A site, as it was seen. `why` says what the transport reported. */
@@ -271,7 +273,8 @@ export function parseSiteFacts(lines: string): SiteFacts {
       state === "running" ? ("running" as const) : ("stopped" as const),
     ]),
   );
-  return { ...parsed.data, reach: "up", settings: under("set."), services };
+  const [noise] = Object.values(under("noise."));
+  return { ...parsed.data, reach: "up", settings: under("set."), services, noise };
 }
 
 /** `key=value` lines as a record; lines of another shape are not facts and are left out. */

@@ -16,8 +16,16 @@ export interface Part {
   readonly input: Readonly<Record<string, string>>;
   /** Lines that depend on what was seen. The verb reads them; the digest does not cover them. */
   readonly seen?: Readonly<Record<string, string>>;
-  /** Facts of an earlier part of this step under another name: `{ value_lsn: "lsn" }`. */
+  /**
+   * The only facts that it is told, each under the name of an input line: `{ value_lsn: "lsn" }`. An earlier part of this step
+   * gives it, or the step needs it.
+   */
   readonly take?: Readonly<Record<string, string>>;
+  /**
+   * Facts that others build on, and that no other part is believed. When one is not heard although the part ended well, the
+   * part counts as "try later". Not for a part that runs beside another.
+   */
+  readonly gives?: readonly string[];
   /** False: the site is known to be out of reach, or the part has nothing to do there; it is named, not dialled. */
   readonly dial: boolean;
   /** True: also needs the replication password. */

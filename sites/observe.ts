@@ -35,10 +35,12 @@ export async function observeSite(
 }
 
 function reason(code: number | null, stderr: string): string {
-  const first = stderr
+  const lines = stderr
     .split("\n")
     // ssh frames the warning about a changed host key with signs.
     .map((line) => line.replaceAll(/^[@\s]+|[@\s]+$/g, ""))
-    .find((line) => line !== "" && !line.startsWith("HINT:"));
-  return first ?? (code === null ? "no answer in time" : `exit code ${code}`);
+    .filter((line) => line !== "" && !line.startsWith("HINT:"));
+  // What such a shell printed itself says nothing.
+  const shell = lines.find((line) => /^site [ab]: the login shell /.test(line));
+  return shell ?? lines[0] ?? (code === null ? "no answer in time" : `exit code ${code}`);
 }

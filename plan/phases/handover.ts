@@ -83,7 +83,13 @@ function fenceParts(context: Context): readonly Part[] {
       // with it there, no permit of an older run can be used any more, so a fence that is taken back stays alone.
       return [
         part(context, to, "site/maintenance", { value: "on", ...lines }),
-        part(context, from, "postgres/fence", { value: "stop", ...lines }, { bound }),
+        part(
+          context,
+          from,
+          "postgres/fence",
+          { value: "stop", ...lines },
+          { bound, gives: ["token"] },
+        ),
       ];
     case "failover":
       return [
@@ -92,7 +98,7 @@ function fenceParts(context: Context): readonly Part[] {
           from,
           "postgres/fence",
           { value: "dead", accept_loss: acceptedLoss(context), ...lines },
-          { bound: drains },
+          { bound: drains, gives: ["token"] },
         ),
       ];
     case "resume":
@@ -136,12 +142,15 @@ export const fence: Phase = {
   },
 };
 
+/** The proof of the fence, to whoever judges it. */
+const TOKEN = { token: "token" };
+
 /** What takes a fence back, in the only safe order: first the leave to promote, then the old primary. */
 function undoParts(context: Context): readonly Part[] {
   const { from, to } = context;
   const lines = epochLines(context);
   return [
-    part(context, to, "postgres/revoke", lines),
+    part(context, to, "postgres/revoke", lines, { take: TOKEN }),
     part(context, from, "postgres/promote", { value: "resume", ...lines }),
     part(context, from, "site/services", { action: "start", kinds: "all", ...lines }),
     part(context, from, "site/maintenance", { value: "off", ...lines }, { optional: true }),
@@ -164,8 +173,11 @@ function verifyParts(context: Context, handsOver: boolean): readonly Part[] {
     ? { value: "token", ...lines }
     : { value: "accepted", accept_loss: accepted, ...lines };
   return [
-    part(context, from, "postgres/fenced", fenced, { bound: 10, beside: true, plain: true }),
-    part(context, to, "postgres/verify", proof, { plain: true }),
+    part(context, from, "postgres/fenced", fenced, {
+      ...{ bound: 10, beside: true, plain: true },
+      take: TOKEN,
+    }),
+    part(context, to, "postgres/verify", proof, { plain: true, take: TOKEN }),
   ];
 }
 
@@ -217,7 +229,6 @@ export const promote: Phase = {
               : "confirm the primary with a write of its own",
           why: "Under its lock, with the permit of this run and epoch: a promotion cannot be withdrawn.",
           undo: "none: from here the only way is forward; going back is a switchover",
-          needs: value === "permit" ? [{ fact: "permit", of: "verify" }] : [],
           parts: [
             part(
               context,

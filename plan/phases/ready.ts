@@ -32,7 +32,7 @@ export const preflight: Phase = {
             from,
             "postgres/preflight",
             { value: "source" },
-            { dial: runs(context.left), ...lenient(context, "source") },
+            { gives: ["lsn"], dial: runs(context.left), ...lenient(context, "source") },
           ),
           part(
             context,

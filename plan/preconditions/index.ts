@@ -40,8 +40,18 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
     ...lateWrites(context),
     ...zoneWarnings(context),
     ...handedOver(context),
+    ...noise(context),
     ...spent(context),
   ];
+}
+
+/** Facts are told apart from it by marks; other tools that come by ssh (scp, rsync, git) break on it. */
+function noise(context: Context): readonly string[] {
+  return SITE_IDS.flatMap((site) => {
+    const printed = factsOf(context.seen.sites[site])?.noise;
+    if (printed === undefined) return [];
+    return `login shell: site ${site} prints ${printed} before each command; let ~/.bashrc (or what it reads) print only where it is interactive: case $- in *i*) ;; *) return ;; esac`;
+  });
 }
 
 /** Writes that only one site held, exported before it was made a standby again: told until somebody applied them. */

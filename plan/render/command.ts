@@ -54,7 +54,7 @@ function script(step: Step, wish: Desired, scripts: Scripts, mode: Mode): string
     scriptText(scripts, "runner"),
     ...library([...shown, ...taken], scripts),
     ...SITE_IDS.map((site) => enter(site, wish)),
-    mainOf(shown, taken, wait, (part) => inputLines(part, wish, mode)),
+    mainOf(handedOn(step, parts), shown, taken, wait, (part) => inputLines(part, wish, mode)),
   ].join("\n");
 }
 
@@ -91,12 +91,14 @@ function enter(site: SiteId, wish: Desired): string {
 }
 
 function mainOf(
+  kept: readonly string[],
   parts: readonly Part[],
   undo: readonly Part[],
   wait: number | undefined,
   input: (part: Part) => readonly string[],
 ): string {
-  const lines = ["main() {", "take_facts"];
+  for (const part of [...parts, ...undo]) demandDeclared(part, kept);
+  const lines = ["main() {", ["take_facts", ...kept].join(" ")];
   if (wait !== undefined) lines.push(`sleep ${wait}`, `echo waited=${wait}`);
   parts.forEach((part, index) => {
     const last = index === parts.length - 1;
@@ -106,6 +108,7 @@ function mainOf(
       return;
     }
     lines.push(...call("part", part, input(part)));
+    if (part.gives !== undefined) lines.push(`must_give ${part.gives.join(" ")}`);
     if (before?.beside === true) lines.push(joining(before));
     lines.push(ending(part, undo, last));
   });
@@ -115,16 +118,33 @@ function mainOf(
   return lines.join("\n");
 }
 
+/** Only what an earlier step is asked for, or a part of this one is to give, may be handed on. */
+function handedOn({ needs }: Step, parts: readonly Part[]): readonly string[] {
+  return [
+    ...new Set([...needs.map(({ fact }) => fact), ...parts.flatMap(({ gives = [] }) => gives)]),
+  ];
+}
+
+function demandDeclared(part: Part, kept: readonly string[]): void {
+  const stray = Object.values(part.take ?? {}).filter((fact) => !kept.includes(fact));
+  if (stray.length > 0 || (part.beside === true && part.gives !== undefined)) {
+    throw new Error(`${part.verb} at site ${part.site}: undeclared facts ${stray.join(", ")}`);
+  }
+}
+
 /** Nothing is undone for a part that ran beside: the next run looks first. */
 function joining(part: Part): string {
   return part.optional === true ? 'joined || result="$own"' : 'joined || return "$result"';
 }
 
 function call(how: "part" | "beside", part: Part, input: readonly string[]): readonly string[] {
-  const takes = Object.entries(part.take ?? {}).map(([to, from]) => `${to}=${from}`);
+  const secret = part.secret === true ? { password: "password" } : {};
+  const takes = Object.entries({ ...part.take, ...secret }).map(([to, from]) => `${to}=${from}`);
   const plain = part.plain === true ? ["plain"] : [];
+  const gives = (part.gives ?? []).map((fact) => `gives:${fact}`);
+  const words = [...plain, ...gives, ...takes];
   return [
-    [how, part.site, verbName(part.verb), Math.ceil(part.bound), ...plain, ...takes].join(" ") +
+    [how, part.site, verbName(part.verb), Math.ceil(part.bound), ...words].join(" ") +
       " <<'STANDBY_INPUT'",
     ...input,
     "STANDBY_INPUT",

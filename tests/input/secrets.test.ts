@@ -159,7 +159,7 @@ test("prepare fails while its psql prints all it was fed: nothing shows", async 
   const result = await watched(() => bench.up({ activeSite: "a" }, put));
   await nothingShows(
     result,
-    /ERROR: near:[^]*\(a line with the password was left out\)[^]*the role, the function or the slot could not be made/,
+    /ERROR: near:[^]*\(line redacted: contains the password\)[^]*the role, the function or the slot could not be made/,
   );
 });
 

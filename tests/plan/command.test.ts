@@ -38,7 +38,10 @@ function part(verb: string, more: Partial<Part> = {}): Part {
   return { site: "a", verb: `test/${verb}`, bound: 5, input: {}, dial: true, ...more };
 }
 
-function step(parts: readonly Part[], more: { undo?: readonly Part[]; wait?: number } = {}): Step {
+function step(
+  parts: readonly Part[],
+  { needs = [], ...more }: { undo?: readonly Part[]; wait?: number; needs?: Step["needs"] } = {},
+): Step {
   return {
     id: "test",
     phase: "fence",
@@ -46,7 +49,7 @@ function step(parts: readonly Part[], more: { undo?: readonly Part[]; wait?: num
     why: "Because.",
     state: "todo",
     bound: 10,
-    needs: [],
+    needs,
     act: { kind: "run", parts, ...more },
     check: [],
     undo: "",
@@ -58,8 +61,9 @@ function run(
   env: Readonly<Record<string, string>> = {},
   mode: Mode = "act",
   library: Scripts = scripts,
+  at = wish,
 ) {
-  const { create, stdin } = commandOf(one, wish, library, mode);
+  const { create, stdin } = commandOf(one, at, library, mode);
   const { PATH = "/usr/bin:/bin" } = process.env;
   const given = { PATH, RUN: "7-abc", DIGEST: "2-x", FACTS: "", SECRET: "", ...env };
   const result = spawnSync("/bin/sh", ["-c", create], { input: stdin, env: given });
@@ -95,17 +99,27 @@ test("parts run in order, at their sites, and give their facts", () => {
 });
 
 test("a part takes an earlier part's fact under another name", () => {
-  const result = run(step([part("token"), part("take", { site: "b", take: { mine: "token" } })]));
+  const token = part("token", { gives: ["token"] });
+  const result = run(step([token, part("take", { site: "b", take: { mine: "token" } })]));
   expect(result).toMatchObject({ code: 0, lines: ["token=t0ken", "took=t0ken"] });
 });
 
-test("facts and secret travel in the environment, never as shell", () => {
-  const mine = step([part("take")]);
-  expect(run(mine, { FACTS: "mine=from-fence" }).lines).toEqual(["took=from-fence"]);
-  const secret = `mine=$(touch /tmp/x)'"\`id\``;
-  const shown = run(step([part("lone")]), { SECRET: secret });
-  expect(shown.code).toBe(0);
-  expect(shown.talk).toBe("");
+test("facts and secret travel in the environment, never as shell, and only to the part that is named", () => {
+  const needs = [{ fact: "proof", of: "fence" }];
+  const mine = step([part("take", { take: { mine: "proof" } }), part("take")], { needs });
+  expect(run(mine, { FACTS: "proof=from-fence\nmine=stray" }).lines).toEqual([
+    "took=from-fence",
+    "took=",
+  ]);
+  const secret = `password=$(touch /tmp/x)'"\`id\``;
+  const shown = run(step([part("lone", { secret: true }), part("lone")]), { SECRET: secret });
+  const [with_, without] = shown.lines.map((line) => Number(line.replace("lines=", "")));
+  expect([shown.code, shown.talk, (with_ ?? 0) - (without ?? 0)]).toEqual([0, "", 1]);
+});
+
+test("a fact that nobody declared is not handed on, and the plan that tries is refused", () => {
+  const stray = step([part("token"), part("take", { take: { mine: "token" } })]);
+  expect(() => run(stray)).toThrow(/test\/take at site a: undeclared facts token/);
 });
 
 test("what a site says cannot change what another site is told", () => {
@@ -170,9 +184,10 @@ test("a text that is cut short does nothing", () => {
 });
 
 test("what is not reached or hangs is unknown, and says so", () => {
-  expect(run(step([part("away", { site: "b" })])).talk).toMatch(
-    /site b: not reached; .*unknown\nHINT: /,
-  );
+  const cut = { ...wish, sites: { ...wish.sites, b: { ...wish.sites.b, enter: "return 255" } } };
+  const away = step([part("token", { site: "b" })]);
+  expect(run(away, {}, "act", scripts, cut)).toMatchObject({ code: 255, lines: [] });
+  expect(run(away, {}, "act", scripts, cut).talk).toMatch(/site b: not reached; .*unknown\nHINT: /);
   const hung = run(step([part("hang", { bound: 1 })]));
   expect(hung.code).toBe(124);
   expect(hung.talk).toMatch(/took longer than 1 s; what it did is unknown\nHINT: /);
@@ -183,7 +198,7 @@ describe("a plain part, whose output needs no files at the site,", () => {
 
   test("gives its facts and its talk, and takes an earlier part's fact", () => {
     const take = part("take", { ...plain, site: "b", take: { mine: "token" } });
-    const result = run(step([part("token", plain), take]));
+    const result = run(step([part("token", { ...plain, gives: ["token"] }), take]));
     expect(result).toMatchObject({ code: 0, lines: ["token=t0ken", "took=t0ken"], talk: "talk\n" });
   });
 
