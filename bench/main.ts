@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
+import { benchBoots } from "./boots";
 import { benchDns } from "./dns";
 import { benchFlip, type Transport } from "./flip";
 import { benchImport } from "./import";
@@ -50,6 +51,24 @@ program
     if (options.json !== undefined) writeFileSync(options.json, text);
     if (broken.length > 0) {
       process.stderr.write(`a promise is broken: ${broken.join(", ")}\n`);
+      process.exitCode = 1;
+    }
+  });
+
+program
+  .command("boots")
+  .description(
+    "hosts with systemd that boot in the middle of everything: two writers, pairs that stay down; needs root",
+  )
+  .option("--n <n>", "only the first boots")
+  .option("--json <file>", "write the figures there too")
+  .action(async (options: { n?: string; json?: string }) => {
+    const report = await benchBoots(options.n === undefined ? undefined : Number(options.n));
+    const text = `${JSON.stringify(report, null, 2)}\n`;
+    process.stdout.write(text);
+    if (options.json !== undefined) writeFileSync(options.json, text);
+    const { twoWriterSamples, overlapMs, stuck, control } = report;
+    if (twoWriterSamples + overlapMs + stuck > 0 || control.twoWriterSamples === 0) {
       process.exitCode = 1;
     }
   });

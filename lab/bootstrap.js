@@ -17,7 +17,8 @@ const PROGRAMS = {
 
 // On hosts of their own (lab/hosts), for which this process becomes their runner.
 function wantsHosts(command, args) {
-  return command === "test" ? process.env.STANDBY_TESTS === "hosts" : args.includes("--hosts");
+  if (command === "test") return process.env.STANDBY_TESTS === "hosts";
+  return args.includes("--hosts") || (command === "bench" && args[0] === "boots");
 }
 
 async function main() {
