@@ -20,7 +20,13 @@ const inputs = z.object({
 const exportSchema = z.object({
   deployment: z.object({
     resources: z
-      .array(z.looseObject({ type: z.string(), id: z.string().optional(), inputs: z.unknown() }))
+      .array(
+        z.looseObject({
+          type: z.string(),
+          id: z.string().optional(),
+          inputs: z.unknown().optional(),
+        }),
+      )
       .default([]),
   }),
 });

@@ -25,6 +25,13 @@ afterEach(() => lab.close());
 
 const access = () => ({ base: lab.apiUrl, token: lab.token });
 
+test("a resource without inputs, as the stack itself is one, is no obstacle", async () => {
+  await seeded(FEW);
+  const whole = JSON.parse(state) as { deployment: { resources: unknown[] } };
+  whole.deployment.resources.unshift({ type: "pulumi:pulumi:Stack", custom: false });
+  expect(zonesOfState(JSON.stringify(whole))).toEqual(zonesOfState(state));
+});
+
 test("nothing is found where nothing is wrong; 10,004 records cost three lists and one look at the token", async () => {
   await seeded(N);
   const found = await preflight(access(), zonesOfState(state));
