@@ -6,6 +6,11 @@ folder=$1
 shift
 mount -t tmpfs -o mode=0755 standby-room "$folder"
 mkdir -p "$folder/hosts"
+# Masters of ssh are found by address, and two rooms have the same ones: without this a command would enter the hosts of
+# another room.
+XDG_RUNTIME_DIR=$folder/r
+mkdir -m 0700 "$XDG_RUNTIME_DIR"
+export XDG_RUNTIME_DIR
 # The runner of README's example, and a second name server.
 ip link set lo up
 ip addr add 203.0.113.5/32 dev lo
