@@ -110,6 +110,30 @@ export interface PostgresArgs {
   deltaSlot?: string;
   /** Most WAL a slot may hold for an absent standby; beyond it the standby is seeded anew. @default "4GB" */
   slotKeep?: string;
+  /**
+   * What else replicates from the primary: pg_receivewal, Barman, a read replica, a logical consumer (docs/followers.md). A
+   * switchover is refused while one is connected that is not declared; a declared one is ended at the fence and led to the
+   * other site after the promotion. @default none
+   */
+  followers?: readonly FollowerArgs[];
+}
+
+/** One that replicates from the primary besides the pair's standby. */
+export interface FollowerArgs {
+  /** Unique short name, for reports. */
+  name: string;
+  /** How its connections are known, as pg_stat_replication shows them: one of the two. */
+  match: { applicationName: string } | { user: string };
+  /** `physical`: a read replica; `archive`: a tool that stores WAL; `logical`: a consumer of a logical slot. */
+  kind: "physical" | "archive" | "logical";
+  /** Its slot. A physical one is made anew at the site that takes over. @default the one it was seen to use before the stop */
+  slot?: string;
+  /**
+   * Command that leads it to the new primary. Runs at that site, as the account that enters it, for at most 30 s, with
+   * STANDBY_HOST, STANDBY_PORT, STANDBY_SITE, STANDBY_FOLLOWER and STANDBY_SLOT. It must be safe to run twice. Its failure is
+   * named and holds up nothing. @default none: the follower is ended and named, and a person leads it over
+   */
+  repoint?: string;
 }
 
 /** One service, as the commands a person would type at the site. Each must be safe to run twice. */

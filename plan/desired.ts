@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { inconsistencies } from "./consistency";
+import { followersSchema } from "./followers";
 import { otherSite, SITE_IDS, type SiteId } from "./terms";
 
 /**
@@ -48,6 +49,7 @@ export const postgresSchema = z.strictObject({
     .string()
     .regex(/^[0-9]+(MB|GB|TB)$/, "must be a size such as 4GB")
     .default("4GB"),
+  followers: followersSchema.default([]),
 });
 export type PostgresSettings = z.infer<typeof postgresSchema>;
 

@@ -9,12 +9,12 @@ export LC_ALL=C TZ=UTC
 cd /
 
 # Input. One line per key; a value is text to the end of its line and is never run as shell.
-action='' accept_loss='' accept_unproven='' bindir='' config='' data='' database=postgres delta_epoch='' delta_slot='' digest='' discard_delta='' epoch='' from='' guard=''
+action='' accept_loss='' accept_unproven='' bindir='' config='' data='' database=postgres delta_epoch='' delta_slot='' digest='' discard_delta='' epoch='' follower_slots='' from='' guard=''
 host='' keys='' kind='' kinds=all lag_limit=16777216 lock_wait=10 maintenance_off='' maintenance_on='' name=''
 password='' peer='' peer_host='' peer_port='' port=5432 replication_user='' run='' servers='' site='' slot_keep=4GB
 socket='' state='' step_bound=60 stop_bound=10 sequence_leap=10000 superuser=postgres to='' token='' value='' value_lsn=''
 witness_bound='' witness_name='' zone=''
-services='' # the service lines as they came, one a line
+services='' # the service and follower lines as they came, one a line
 home='' switch_user='' control_state='' pid='' recalled='' new=new
 
 read_input() {
@@ -45,7 +45,7 @@ assign() {
   case $1 in
   action) action=$2 ;; accept_loss) accept_loss=$2 ;; accept_unproven) accept_unproven=$2 ;; bindir) bindir=$2 ;;
   config) config=$2 ;; data) data=$2 ;; database) database=$2 ;; delta_epoch) delta_epoch=$2 ;; delta_slot) delta_slot=$2 ;; digest) digest=$2 ;; discard_delta) discard_delta=$2 ;; epoch) epoch=$2 ;;
-  from) from=$2 ;; guard) guard=$2 ;; host) host=$2 ;; keys) keys=$2 ;; kind) kind=$2 ;; kinds) kinds=$2 ;;
+  follower_slots) follower_slots=$2 ;; from) from=$2 ;; guard) guard=$2 ;; host) host=$2 ;; keys) keys=$2 ;; kind) kind=$2 ;; kinds) kinds=$2 ;;
   lag_limit) lag_limit=$2 ;; lock_wait) lock_wait=$2 ;; maintenance_off) maintenance_off=$2 ;;
   maintenance_on) maintenance_on=$2 ;; name) name=$2 ;; password) password=$2 ;; peer) peer=$2 ;;
   peer_host) peer_host=$2 ;; peer_port) peer_port=$2 ;; port) port=$2 ;;
@@ -53,7 +53,7 @@ assign() {
   sequence_leap) sequence_leap=$2 ;; slot_keep) slot_keep=$2 ;; socket) socket=$2 ;; state) state=$2 ;; step_bound) step_bound=$2 ;;
   stop_bound) stop_bound=$2 ;; superuser) superuser=$2 ;; to) to=$2 ;; token) token=$2 ;; value) value=$2 ;;
   value_lsn) value_lsn=$2 ;; witness_bound) witness_bound=$2 ;; witness_name) witness_name=$2 ;; zone) zone=$2 ;;
-  service | service_start | service_stop | service_healthy) services="$services$1=$2
+  service | service_* | follower | follower_*) services="$services$1=$2
 " ;;
   *) ;; # a key of a later version
   esac

@@ -40,6 +40,9 @@ export const SEED = [
   "postgres/seed",
 ] as const;
 
+/** Verbs that know what else replicates from a site. */
+const FOLLOWING = ["postgres/preflight", "postgres/settle", "postgres/repoint"] as const;
+
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
   const parts = GUARD_PARTS.map((name) => body(scripts, name));
@@ -68,7 +71,10 @@ export function composeScripts(files: Scripts): Scripts {
   return {
     ...scripts,
     "postgres/delta": together(scripts, DELTA),
-    "postgres/fence": together(scripts, ["postgres/alone", "postgres/fence"]),
+    "postgres/fence": together(scripts, ["postgres/alone", "postgres/followers", "postgres/fence"]),
+    ...Object.fromEntries(
+      FOLLOWING.map((name) => [name, together(scripts, ["postgres/followers", name])]),
+    ),
     "postgres/observe": asking("site/owned", "postgres/observe"),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,

@@ -1,7 +1,8 @@
 import { PHASES } from "../terms";
 import type { Phase } from "./context";
 import { drain, fence, promote, verify } from "./handover";
-import { join, preflight, prepare, witness } from "./ready";
+import { prepare } from "./prepare";
+import { join, preflight, witness } from "./ready";
 import { announce, outside, rejoin, serve, settle } from "./serving";
 
 const byId = new Map<string, Phase>(

@@ -1,21 +1,20 @@
 import { claimName, firstZone, witnessName } from "../desired";
-import { factsOf, readdressed, writable } from "../newest";
+import { slotFacts } from "../followers";
+import { factsOf, writable } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
-import { unitsBroken } from "../supervision";
-import { otherSite, SITE_IDS, type SiteId } from "../terms";
+import { otherSite, type SiteId } from "../terms";
 import type { Observed, SiteObserved } from "../observed";
 import type { Part } from "../step";
 import {
   epochLines,
-  guardLine,
   part,
-  reachedFacts,
   runStep,
   witnessLines,
   type Context,
   type Draft,
   type Phase,
 } from "./context";
+import { missing } from "./prepare";
 import { rejoinParts } from "./rejoining";
 
 /** The phases before anything stops. They change no data and may run again. */
@@ -32,7 +31,11 @@ export const preflight: Phase = {
             from,
             "postgres/preflight",
             { value: "source" },
-            { gives: ["lsn"], dial: runs(context.left), ...lenient(context, "source") },
+            {
+              gives: ["lsn", ...Object.values(slotFacts(context.wish, from))],
+              dial: runs(context.left),
+              ...lenient(context, "source"),
+            },
           ),
           part(
             context,
@@ -40,7 +43,7 @@ export const preflight: Phase = {
             "postgres/preflight",
             { value: "target" },
             {
-              take: { value_lsn: "lsn" },
+              take: { value_lsn: "lsn", ...slotFacts(context.wish, from) },
               dial: runs(context.left) && runs(context.here),
               ...lenient(context, "target"),
             },
@@ -76,104 +79,6 @@ function runs(site: SiteObserved): boolean {
 function lenient(context: Context, side: "source" | "target"): Partial<Part> {
   const first = missing(context) || (side === "target" && !follows(context, context.to));
   return first ? { seen: { value: `${side}-first` } } : {};
-}
-
-function prepareParts(context: Context, site: SiteId) {
-  const dial = needsPrepare(context, site);
-  // A better guard or setting is no reason to hold up a failover.
-  const optional = ["failover", "resume"].includes(context.decision.transition);
-  const more = optional ? { dial, optional } : { dial };
-  return [
-    part(
-      context,
-      site,
-      "site/install",
-      { ...witnessLines(context), ...guardLine(context.wish) },
-      more,
-    ),
-    part(
-      context,
-      site,
-      "postgres/prepare",
-      { value: context.prepared[site] },
-      { ...more, secret: true },
-    ),
-  ];
-}
-
-/**
- * Reached, and what prepare leaves there is missing or of another version. At rest only a site that has nothing counts, and
- * one that knows the pair under other addresses.
- */
-function needsPrepare(context: Context, site: SiteId): boolean {
-  const facts = factsOf(context.seen.sites[site]);
-  if (facts === undefined) return false;
-  if (broken(context, site)) return true;
-  const returned = context.decision.transition === "rejoin" || context.promoted;
-  if (returned) {
-    const bare = site === context.from && facts.prepared === undefined;
-    return bare || readdressed(context.wish, context.seen, site);
-  }
-  return facts.prepared !== context.prepared[site];
-}
-
-/** What release takes away stays away. */
-function broken({ wish, seen }: Context, site: SiteId): boolean {
-  const facts = factsOf(seen.sites[site]);
-  return facts !== undefined && !wish.release && unitsBroken(facts);
-}
-
-/** A site that came back without anything, or under another address: the verbs that make it a standby need what prepare leaves. */
-function mustPrepare(context: Context): boolean {
-  const { wish, seen } = context;
-  return SITE_IDS.some(
-    (site) =>
-      needsPrepare(context, site) &&
-      (factsOf(seen.sites[site])?.prepared === undefined || readdressed(wish, seen, site)),
-  );
-}
-
-const mends = (context: Context): boolean => SITE_IDS.some((site) => broken(context, site));
-
-export const prepare: Phase = {
-  id: "prepare",
-  steps: (context) => [
-    {
-      step: runStep({
-        id: "prepare",
-        phase: "prepare",
-        title: "role, password, settings, slots and guard at both sites",
-        why: "Everything a flip leans on is put in place, and compared by hash, while nothing depends on it.",
-        undo: "nothing to take back: every setting suits either role",
-        // The primary first: role and slot are made there and travel to the standby.
-        parts: [
-          ...prepareParts(context, firstSite(context)),
-          ...prepareParts(context, otherSite(firstSite(context))),
-        ],
-      }),
-      has: true,
-      effect: reachedFacts(context).length > 0 && !missing(context),
-      own: mustPrepare(context) || mends(context),
-      mends: mends(context),
-    },
-  ],
-};
-
-/** The site that is the primary when this transition begins. Not the one that is now: the digest holds this order. */
-function firstSite(context: Context): SiteId {
-  return context.decision.transition === "switchover" ? context.from : context.to;
-}
-
-function missing(context: Context): boolean {
-  return SITE_IDS.some((site) => {
-    const facts = factsOf(context.seen.sites[site]);
-    return (
-      facts !== undefined &&
-      (facts.prepared !== context.prepared[site] ||
-        readdressed(context.wish, context.seen, site) ||
-        broken(context, site))
-    );
-  });
 }
 
 /** Streams from the other site, as the site itself and its configuration say. */

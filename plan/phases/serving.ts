@@ -1,5 +1,6 @@
 import { askedNames, pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
+import type { Part } from "../step";
 import { factsOf } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
@@ -101,6 +102,14 @@ function settledHere(context: Context): boolean {
   return (factsOf(context.here)?.settled ?? 0) >= context.decision.epoch;
 }
 
+/** Whoever followed the site that was left is led to this one. A follower that stays behind holds up nobody. */
+function repointParts(context: Context): readonly Part[] {
+  const { to, wish, decision } = context;
+  const moves = decision.transition === "switchover" || decision.transition === "failover";
+  if (!moves || wish.sites[to].database.followers.length === 0) return [];
+  return [part(context, to, "postgres/repoint", epochLines(context), { optional: true })];
+}
+
 export const outside: Phase = {
   id: "outside",
   steps: (context) => {
@@ -123,6 +132,7 @@ export const outside: Phase = {
               { value: "off", ...epochLines(context) },
               { optional: true },
             ),
+            ...repointParts(context),
             ...[to, from].map((site) =>
               part(
                 context,

@@ -2,6 +2,7 @@ import type { SiteFacts } from "../observed";
 import type { Context } from "../phases/context";
 import type { Refusal } from "../step";
 import type { SiteId } from "../terms";
+import { strangers } from "../followers";
 import { factsOf } from "../newest";
 
 /** What a switchover asks of the pair before anything is stopped. */
@@ -81,12 +82,7 @@ function standbyReady(context: Context, left: SiteFacts, here: SiteFacts): reado
       "wait for it to catch up and run pulumi up again, or raise limits.lagBytes.",
       true,
     ),
-    ...fits(
-      left.foreignSenders === 0,
-      "foreign-walsender",
-      `site ${from}: ${left.foreignSenders} replication connections are not of this pair; any of them can hold up the stop`,
-      "end them (SELECT pid, application_name FROM pg_stat_replication), then run pulumi up again.",
-    ),
+    ...strangers(wish, from, left),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { reachedFacts, type Context } from "../phases/context";
 import { pivotName, siteName } from "../desired";
+import { startingAnew } from "../followers";
 import type { SiteFacts, SiteObserved } from "../observed";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
@@ -37,6 +38,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
     ...(context.decision.transition === "none"
       ? drift(context).map((one) => `${one.what}; ${one.hint}`)
       : []),
+    ...(beforeHandOver(context) ? startingAnew(context.seen, context.from, context.to) : []),
     ...lateWrites(context),
     ...zoneWarnings(context),
     ...handedOver(context),

@@ -1,4 +1,5 @@
 import type { Desired } from "../desired";
+import { followerLines } from "../followers";
 import { scriptText, type Scripts } from "../scripts";
 import type { Part, Step } from "../step";
 import { EXIT, otherSite, SITE_IDS, type SiteId } from "../terms";
@@ -183,11 +184,19 @@ function inputLines(part: Part, wish: Desired, mode: Mode): readonly string[] {
   })
     .filter(([, value]) => value !== "")
     .map(([key, value]) => `${key}=${value}`)
-    .concat(KNOWS_SERVICES.has(part.verb) ? services(wish) : []);
+    .concat(KNOWS_SERVICES.has(part.verb) ? services(wish) : [])
+    .concat(KNOWS_FOLLOWERS.has(part.verb) ? followerLines(wish, part.site) : []);
 }
 
 // The guard stops them by itself, so its configuration has them too.
 const KNOWS_SERVICES = new Set(["site/services", "site/install", "postgres/observe"]);
+
+const KNOWS_FOLLOWERS = new Set([
+  "postgres/preflight",
+  "postgres/fence",
+  "postgres/repoint",
+  "postgres/settle",
+]);
 
 /** What a site is told about itself and its peer, whatever the verb. */
 export function settings(site: SiteId, wish: Desired): Readonly<Record<string, string>> {

@@ -23,9 +23,11 @@ main() {
   fact stop_ms "$stop_ms"
 }
 
-# Sets `peer_senders`: the walsenders that feed the other site. All other walsenders are foreign.
+# Sets `peer_senders`: the walsenders that feed the other site. All other walsenders are foreign; `followers` are those of
+# them that the program declares, each PID|NAME.
 fence_running() {
-  peer_senders=' ' peer_lag=''
+  peer_senders=' ' peer_lag='' followers=''
+  declare_followers
   # It replays already as a standby of nobody, and would have to begin anew.
   case $value$pid_status in deadstarting*) if [ -e "$data/standby.signal" ] && read_control && ! never_readable; then (await_postgres "$((step_bound / 3))") || not_through "$?"; fi ;; *) ;; esac
   answer=$(
@@ -37,6 +39,7 @@ select :'role' = 'primary' as writable \gset
 checkpoint;
 select 'sender', pid, pg_wal_lsn_diff(pg_current_wal_flush_lsn(), flush_lsn)::bigint from pg_stat_replication
   where application_name = 'standby_$peer' and state = 'streaming';
+select 'follower', pid, name from $(connected_sql);
 \endif
 SQL
   ) || answer=silent
@@ -46,6 +49,7 @@ SQL
       peer_lag=${line##*|} line=${line#*|}
       peer_senders="$peer_senders${line%%|*} "
       ;;
+    'follower|'*) followers="$followers ${line#*|}" ;;
     *) ;;
     esac
   done
@@ -66,7 +70,27 @@ SQL
   checkpoint before-signal
   place_signal
   checkpoint signal-placed
+  end_followers
   stop_bounded
+}
+
+# A fast stop waits for every walsender, also for one whose far end is slow or hangs. Whatever these miss is at the other
+# site, which is promoted only with every byte.
+end_followers() {
+  ended=''
+  for follower in $followers; do
+    if is_sender "${follower%%|*}"; then
+      kill -s TERM "${follower%%|*}" 2>/dev/null || :
+      ended="$ended,${follower#*|}"
+    fi
+  done
+  if [ -n "$ended" ]; then fact followers_ended "${ended#,}"; fi
+}
+is_sender() { # PID
+  title=''
+  { IFS= read -r title <"/proc/$1/cmdline"; } 2>/dev/null || :
+  # shellcheck disable=SC3013 # as in lib.sh
+  case $title in *walsender*) [ "/proc/$1/cwd" -ef "$data_path" ] ;; *) return 1 ;; esac
 }
 is_loss() { [ "$value" = dead ] || [ "$kind" = failover ]; }
 
@@ -99,20 +123,15 @@ stop_harder() {
 
 end_senders() { # foreign|all
   for link in $(data_processes); do
-    sender=${link#/proc/} title=''
+    sender=${link#/proc/}
     sender=${sender%/cwd}
-    { IFS= read -r title <"/proc/$sender/cmdline"; } 2>/dev/null || :
-    case $title in
-    *walsender*)
-      case $1$peer_senders in
-      foreign*" $sender "*) ;;
-      *)
-        say "ends $title"
-        kill -s TERM "$sender" 2>/dev/null || :
-        ;;
-      esac
+    if ! is_sender "$sender"; then continue; fi
+    case $1$peer_senders in
+    foreign*" $sender "*) ;;
+    *)
+      say "ends $title"
+      kill -s TERM "$sender" 2>/dev/null || :
       ;;
-    *) ;;
     esac
   done
 }

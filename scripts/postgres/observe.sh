@@ -169,6 +169,9 @@ observe_fork() {
   fact fork "${forks:--}"
 }
 
+# Names may hold anything; a fact may not.
+b64_sql() { printf '%s' "replace(encode(convert_to(coalesce($1::text, ''), 'UTF8'), 'base64'), E'\\n', '')"; }
+
 observe_sql() {
   cat <<SQL
 select concat_ws(E'\n',
@@ -190,6 +193,11 @@ select concat_ws(E'\n',
   'paused=' || case when case when recovery then pg_is_wal_replay_paused() end then 'yes' else 'no' end,
   'apply_delay=' || current_setting('recovery_min_apply_delay'),
   'foreign_senders=' || (select count(*) from pg_stat_replication where application_name is distinct from 'standby_$peer'),
+  'senders=' || coalesce((select string_agg(concat_ws(':', pid, $(b64_sql application_name), $(b64_sql usename), $(b64_sql "host(client_addr)"), coalesce(slot, '-'), coalesce(type, '-'), coalesce(state, '-')), ',')
+    from (select s.*, r.slot_name as slot, r.slot_type as type from pg_stat_replication s left join pg_replication_slots r on r.active_pid = s.pid
+      where application_name is distinct from 'standby_$peer' order by s.pid limit 20) as sender), '-'),
+  'logical_slots=' || coalesce((select string_agg(concat_ws(':', slot_name, plugin, coalesce(facts->>'failover', '-'), coalesce(facts->>'synced', '-')), ',')
+    from (select *, to_jsonb(r) as facts from pg_replication_slots r where slot_type = 'logical' and not temporary and slot_name <> '$delta_slot' order by slot_name limit 50) as slot), '-'),
   'other_slots=' || (select count(*) from pg_replication_slots where slot_name not in ('standby_$peer', 'standby_$site')),
   'async_overrides=' || (select count(*) from pg_db_role_setting where 'synchronous_commit=off' = any (setconfig)),
   'prepared_transactions=' || (select count(*) from pg_prepared_xacts),

@@ -7,7 +7,10 @@
 main() {
   read_input
   case $value in *-first)
-    if postmaster; then warm; fi
+    if postmaster; then
+      warm
+      note_followers
+    fi
     return 0
     ;;
   *) ;;
@@ -17,6 +20,26 @@ main() {
   target) preflight_target ;;
   *) preflight_source ;;
   esac
+  note_followers
+}
+
+# By which slots the declared followers read here: the site that takes over makes them anew, and this one drops them once it
+# is the standby. What was noted stays while nothing is connected: a follower may be away for a moment.
+note_followers() {
+  case $services in *follower=*) ;; *) return 0 ;; esac
+  case $value in
+  source*)
+    declare_followers
+    follower_slots=$(
+      sql <<SQL
+select string_agg(concat_ws(':', name, slot, type), ',' order by name, slot) from $(connected_sql) where slot is not null;
+SQL
+    ) || follower_slots=''
+    fact follower_slots "${follower_slots:--}"
+    ;;
+  *) ;;
+  esac
+  case $follower_slots in '' | - | *[!a-zA-Z0-9._:,-]*) ;; *) if [ -d "$state" ]; then keep followers "$follower_slots"; fi ;; esac
 }
 
 # The position is told all the same: the target may be ready although this site is not.

@@ -7,6 +7,10 @@ main() {
   take_lock
   adopt
   if ! postmaster; then later "PostgreSQL is not running here" "run the update again once it does"; fi
+  declare_followers
+  recall followers
+  named="''"
+  each_slot "$recalled" name_slot
   answer=$(
     sql <<SQL
 select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \gset
@@ -14,7 +18,12 @@ select case when pg_is_in_recovery() then 'standby' else 'primary' end as role \
 checkpoint;
 select 'dropped', slot_name, pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_type = 'physical' and not active
   and slot_name in ('standby_$site', case when :'role' = 'standby' then 'standby_$peer' end);
-select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer', '$delta_slot');
+-- A follower's slot serves at the primary; here nobody reads it any more. One that is kept in step (17) stays.
+select 'dropped', slot_name, pg_drop_replication_slot(slot_name) from pg_replication_slots as slot where :'role' = 'standby' and not active
+  and (to_jsonb(slot)->>'synced') is distinct from 'true'
+  and (slot_name in ($named) or slot_name in (select slot from ($declared) as declared(name, kind, app, usr, slot)));
+select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer', '$delta_slot', $named)
+  and slot_name not in (select coalesce(slot, '') from ($declared) as declared(name, kind, app, usr, slot));
 SQL
   ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
   if [ -n "$delta_slot" ]; then keep_delta_slot || say "slot $delta_slot could not be kept: a delta would be read from the heap alone"; fi
@@ -37,6 +46,8 @@ SQL
   store settled "$epoch"
   fact settled "$epoch"
 }
+
+name_slot() { named="$named, '$slot'"; }
 
 # A logical slot serves at the primary only: what a standby replays takes away the catalog that the slot decodes by. Making
 # one waits for every transaction that runs.

@@ -128,8 +128,8 @@ export const DATABASES: readonly LiveCase[] = [
     name: "somebody else who streams",
     arrange: (bench) => foreignReceiver(bench, "a"),
     says: [
-      "site a: 1 replication connections are not of this pair",
-      "SELECT pid, application_name FROM pg_stat_replication",
+      "replicates from it and is not of this pair",
+      "add to database.postgres.followers: { name: ",
     ],
   },
 ];

@@ -70,6 +70,7 @@ const VERBS = [
   "postgres/delta",
   "postgres/rejoin",
   "postgres/remake",
+  "postgres/repoint",
   "postgres/revoke",
   "postgres/seed",
   "postgres/settle",
