@@ -52,6 +52,9 @@ launch_postgres() { # [OPTIONS of the server]
   rm -f "$data/postmaster.pid" "$socket/.s.PGSQL.$port" "$socket/.s.PGSQL.$port.lock"
   as_owner mkdir -p "$state/log"
   launched_by=session launch_options=$*
+  read -r boot </proc/sys/kernel/random/boot_id
+  now
+  keep started "$boot $now"
   if [ -z "${apart:-}" ] && is_bound; then launched_by=unit; fi
   if [ "$launched_by" = unit ]; then ask_unit; else start_here; fi
 }
@@ -95,7 +98,6 @@ start_here() {
 
 # The request is for the one start that it asks for: `guard admit` takes it, and believes it only while this process lives.
 ask_unit() {
-  read -r boot </proc/sys/kernel/random/boot_id
   keep start "$boot $$ $launch_options"
   manager start --no-block "$unit" </dev/null >&2 9>&- || fault "systemctl cannot start $unit" "look at the line above; an account other than root needs in /etc/sudoers.d: $(sudoers_line)"
 }

@@ -96,15 +96,12 @@ keep_heard() {
   fi
 }
 
-# A start outside the unit was admitted by nobody and gets no time: it must be supported now. The same process as before,
-# promoted, is no start.
-find_outsider() {
-  outsider=no
-  if [ "$writable" = yes ] && [ "$pid" != "${known_pid:-}" ] && is_bound && [ "$(owner_word)" != unit ]; then outsider=yes; fi
-  known_pid=$pid
-  if [ "$outsider" = no ]; then return 0; fi
-  recall heard
+# For a server that takes writes now and did not at the last poll: since when something keeps it. Danger: to count from now
+# would add the time that it was down to the bound. A verb's own start counts from itself; one by any other hand has nothing.
+find_support() {
   supported=0
+  recall heard
   case $recalled in "$boot for "*) supported=${recalled##* } ;; *) ;; esac
-  say "process $pid was started outside $unit"
+  recall started
+  case $recalled in "$boot "*) if [ "${recalled#* }" -gt "$supported" ]; then supported=${recalled#* }; fi ;; *) ;; esac
 }

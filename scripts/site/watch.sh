@@ -34,12 +34,10 @@ guard_run() {
   trap 'rm -rf "$work"' EXIT
   trap 'exit 0' INT TERM
   find_supervisor
-  turn=0 trusted='' reports='' supported='' armed=no
+  turn=0 trusted='' reports='' supported=0 was_writable=no armed=no
   give_to_owner "$state/log" "$state/guard.lock" "$state/guard.bell"
   recall lease
-  case $recalled in "$boot "*) supported=${recalled#* } ;; *) ;; esac
-  now
-  supported=${supported:-$now}
+  case $recalled in "$boot "*) supported=${recalled#* } was_writable=yes ;; *) ;; esac
   while :; do
     now
     began=$now
@@ -73,7 +71,6 @@ watch_once() {
   writable=no
   if is_writable; then writable=yes; fi
   writable_pid=$pid
-  find_outsider
   ask_peer >"$work/peer" 2>/dev/null &
   if [ "$writable" = yes ] && [ -n "$delta_slot" ]; then advance_slot >/dev/null 2>&1 & fi
   look_at_witness
@@ -206,10 +203,9 @@ peer_reigns() { [ "$peer_role $peer_to" = "primary $peer" ] && [ "$peer_epoch" -
 # Sets verdict and reason. Only a writable server is ever ended.
 judge() {
   verdict=keep reason='not writable'
-  if [ "$writable" = no ]; then
-    supported=$began
-    return 0
-  fi
+  if [ "$writable" = yes ] && [ "$was_writable" = no ]; then find_support; fi
+  was_writable=$writable
+  if [ "$writable" = no ]; then return 0; fi
   recall unfenced
   reason='unfenced by hand'
   if [ -n "$recalled" ] && [ "$recalled" -ge "$own_epoch" ] && [ "$recalled" -ge "$look_epoch" ] && [ "$recalled" -ge "$peer_epoch" ]; then return 0; fi
