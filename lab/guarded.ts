@@ -15,6 +15,10 @@ export interface Sight {
   readonly dns?: boolean;
   /** The other site's database. @default true */
   readonly peer?: boolean;
+  /** Other times than {@link GUARD_TIMES}, in milliseconds. */
+  readonly times?: { readonly poll: number; readonly after: number; readonly bound: number };
+  /** Other programs of PostgreSQL than the site's own. */
+  readonly bindir?: string;
 }
 
 /** The guards' times in the lab, in milliseconds; the shortest that leave the stop its second. */
@@ -78,10 +82,17 @@ export class GuardedPair {
   }
 
   /** Gives a site's guard its configuration; a running one takes it over by itself. */
-  async install(site: SiteId, { isolation = "either", dns = true, peer = true }: Sight) {
-    const { poll, after, bound } = GUARD_TIMES;
+  async install(site: SiteId, sight: Sight) {
+    const { isolation = "either", dns = true, peer = true } = sight;
+    const { poll, after, bound } = sight.times ?? GUARD_TIMES;
     const service = (name: string, kind: string) =>
-      `service=${name} ${kind} 1\nservice_stop="$HOME/service" stop ${name}\n`;
+      [
+        `service=${name} ${kind} 1`,
+        ...["start", "stop", "healthy"].map(
+          (verb) => `service_${verb}="$HOME/service" ${verb} ${name}`,
+        ),
+        "",
+      ].join("\n");
     const ran = await this.verbs.verb(
       site,
       "site/install",
@@ -90,6 +101,7 @@ export class GuardedPair {
         // Nobody listens there: asked, it refuses at once.
         ...(dns ? {} : { servers: "127.0.0.9#9" }),
         ...(peer ? {} : { peer_port: "9" }),
+        ...(sight.bindir === undefined ? {} : { bindir: sight.bindir }),
       },
       service("web", "web") + service("worker", "worker"),
     );

@@ -36,6 +36,23 @@ export async function killUnder(folder: string, withinMs = 5000): Promise<void> 
   });
 }
 
+/** All live processes that were started with this path among their arguments. */
+export function processesOf(path: string): readonly number[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^[0-9]+$/.test(entry))
+    .map(Number)
+    .filter((pid) => argumentsOf(pid).includes(path) && pid !== process.pid);
+}
+
+// A zombie has none.
+function argumentsOf(pid: number): readonly string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+  } catch {
+    return [];
+  }
+}
+
 // A zombie has no working folder any more and so counts as gone.
 function workingFolder(pid: number): string {
   try {

@@ -6,10 +6,11 @@ import type { LabService } from "../stacks/demo/lab";
 import type { AppSettings } from "./app/settings";
 import type { InstalledApp } from "./app/install";
 import type { Cluster } from "./postgres/cluster";
+import { signalProcess, until } from "./postgres/processes";
 import { clusterOwner, ownedFolder } from "./postgres/programs";
 import { freezeSenders, caughtUp } from "./lostPrimary";
 import type { TourSite } from "./place";
-import { killUnder } from "./processes";
+import { killUnder, processesOf } from "./processes";
 import { startSshd, type SshServer } from "./sshd";
 
 /** What a command at a site did. */
@@ -139,8 +140,20 @@ export class LabSite implements TourSite {
   async killAll(): Promise<void> {
     this.#sshServer?.stop();
     this.#sshServer = undefined;
+    // The guard first, and it works in /: it would start again what dies here.
+    await killUnder(this.home);
+    await this.#killGuard();
     await this.cluster.kill();
     await killUnder(this.dir);
+  }
+
+  async #killGuard(): Promise<void> {
+    const guard = join(this.cluster.stateDirectory, "guard");
+    await until(`no guard of site ${this.id} runs`, 5000, () => {
+      const pids = processesOf(guard);
+      for (const pid of pids) signalProcess(pid, "SIGKILL");
+      return pids.length === 0;
+    });
   }
 
   /**

@@ -42,6 +42,7 @@ sync_signal() {
 }
 
 remove_signal() {
-  rm -f "$data/standby.signal" && sync "$data"
+  # First: a hold without its signal is one that the guard takes up again.
   if [ -e "$state/held" ]; then forget held; fi
+  rm -f "$data/standby.signal" && sync "$data"
 }

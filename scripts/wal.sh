@@ -62,6 +62,30 @@ TOKEN
   case $token_v in v1 | v1-drained) [ -n "$token_run" ] ;; *) return 1 ;; esac
 }
 
+wal_bytes() { # TIMELINE FROM TO: these bytes of the WAL, across segments
+  position=$2
+  while [ "$position" -lt "$3" ]; do
+    until=$(((position / wal_segment + 1) * wal_segment))
+    if [ "$until" -gt "$3" ]; then until=$3; fi
+    dd if="$(wal_file "$1" "$position")" iflag=skip_bytes,count_bytes,fullblock skip=$((position % wal_segment)) count=$((until - position)) bs=65536 status=none
+    position=$until
+  done
+}
+
+# Sets `own_end`, read from the WAL itself.
+find_wal_end() {
+  last=$(last_record 86400)
+  number_of "${last:-$control_redo}"
+  record_end "$number" "$own_tli"
+  own_end=$end
+}
+# Where the last record begins. A look that was cut short says nothing.
+last_record() { # SECONDS
+  {
+    as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
+  } | sed -n '$ s/.*, lsn: \([^,]*\),.*/\1/p'
+}
+
 # Sets recovery_at and recovery_of: the first position of the WAL file that a starting server replays, as its own title says, and
 # of the one that was written last (one that was only put in store keeps its old time). `unknown` where it says nothing.
 recovery_progress() {

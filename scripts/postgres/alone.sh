@@ -15,14 +15,6 @@ never_readable() {
     awk '/RUNNING_XACTS/ { seen = 1; if ($0 !~ /subxid ov/) whole = 1 } END { exit !(seen && !whole) }'
 }
 
-# Sets `own_end`, read from the WAL itself.
-find_wal_end() {
-  last=$(as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" 2>/dev/null | sed -n '$ s/.*, lsn: \([^,]*\),.*/\1/p')
-  number_of "${last:-$control_redo}"
-  record_end "$number" "$own_tli"
-  own_end=$end
-}
-
 recover_alone() {
   # Whatever ends this run now, a start of the folder is one as a standby.
   place_signal

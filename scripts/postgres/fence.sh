@@ -284,13 +284,3 @@ put_token() {
   keep token "$1"
   fact token "$1"
 }
-
-wal_bytes() { # TIMELINE FROM TO: these bytes of the WAL, across segments
-  position=$2
-  while [ "$position" -lt "$3" ]; do
-    until=$(((position / wal_segment + 1) * wal_segment))
-    if [ "$until" -gt "$3" ]; then until=$3; fi
-    dd if="$(wal_file "$1" "$position")" iflag=skip_bytes,count_bytes,fullblock skip=$((position % wal_segment)) count=$((until - position)) bs=65536 status=none
-    position=$until
-  done
-}

@@ -145,9 +145,14 @@ ANSWER
     fact recovery_at "$recovery_at"
     fact recovery_of "$recovery_of"
   fi
-  held=no
-  if is_held; then held=yes; fi
+  held=no held_why=-
+  if is_held; then
+    held=yes
+    recall held.why
+    held_why=${recalled:--}
+  fi
   fact held "$held"
+  fact held_why "$held_why"
   observe_fork
 }
 

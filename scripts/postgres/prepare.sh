@@ -113,6 +113,9 @@ select pg_reload_conf() as reloaded \gset
 SQL
 }
 
+# standby.answer: nonce, role, epoch, to, what the guard says of itself, the epoch of the last promotion; of a standby also how far its
+# WAL goes: timeline, position, `whole` or `busy`, hash of up to 8 kB before it. `whole`: replay waits for WAL from elsewhere, so
+# what it has received beyond is no whole record. `busy`: it has more to replay.
 # The statement holds the password, so this session is kept out of every log and statistic.
 make_role() {
   quoted=$(
@@ -141,12 +144,22 @@ grant pg_read_all_data, pg_read_all_stats to "$replication_user";
 select format('grant temporary on database %I to %I', current_database(), '$replication_user') \gexec
 create schema if not exists standby;
 create or replace function standby.answer(nonce text) returns text language sql security definer set search_path = pg_catalog as \$\$
-  select concat_ws(' ', left(nonce, 64), case when pg_is_in_recovery() then 'standby' else 'primary' end,
+  select concat_ws(' ', left(nonce, 64), case when recovering then 'standby' else 'primary' end,
     coalesce(substring(record from 'epoch=([0-9]+)'), '0'), coalesce(substring(record from ' to=([ab]) '), '-'),
     coalesce((select array_to_string(word[4:7], '/') from string_to_array(translate(live, E'\\n', ''), ' ') as word
-      where clock_timestamp() - (pg_stat_file(folder || '/guard.live', true)).modification < word[7]::int * interval '1 ms'), '-'))
-  from (select folder, pg_read_file(folder || '/record', 0, 200, true) as record, pg_read_file(folder || '/guard.live', 0, 200, true) as live
-    from current_setting('standby.state_directory') as folder) as site
+      where clock_timestamp() - (pg_stat_file(folder || '/guard.live', true)).modification < word[7]::int * interval '1 ms'), '-'),
+    coalesce(substring(promoted from '^[0-9]+'), '0'), coalesce(held, '- - - -'))
+  from (select pg_is_in_recovery() as recovering, folder, pg_read_file(folder || '/record', 0, 200, true) as record,
+    pg_read_file(folder || '/guard.live', 0, 200, true) as live, pg_read_file(folder || '/promoted', 0, 200, true) as promoted
+    from current_setting('standby.state_directory') as folder) as site left join
+  (select concat_ws(' ', tli, '0/0'::pg_lsn + held::numeric, case when waits then 'whole' else 'busy' end, coalesce(encode(sha256(pg_read_binary_file(
+      'pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || lpad(upper(to_hex((held - 1) / 4294967296)), 8, '0') || lpad(upper(to_hex((held - 1) % 4294967296 / size)), 8, '0'),
+      greatest(held - 8192, (held - 1) / size * size) % size, held - greatest(held - 8192, (held - 1) / size * size), true)), 'hex'), '-')) as held
+    from (select tli, size, waits, (case when waits then replayed else greatest(replayed, received) end - '0/0')::bigint as held from (select
+      coalesce((select received_tli from pg_stat_wal_receiver), (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint())) as tli,
+      pg_size_bytes(current_setting('wal_segment_size')) as size, pg_last_wal_replay_lsn() as replayed, pg_last_wal_receive_lsn() as received,
+      exists (select from pg_stat_activity where backend_type = 'startup' and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as waits) as ends
+      where pg_is_in_recovery()) as place) as wal on true
 \$\$;
 revoke all on function standby.answer(text) from public;
 grant usage on schema standby to "$replication_user";

@@ -189,7 +189,7 @@ SQL
 start_as_primary() {
   if postmaster; then
     case $pid_status in starting*) await_recovery ;; *) ;; esac
-    case $pid_status in ready*) if [ ! -e "$data/standby.signal" ]; then probe_write && return 0; fi ;; *) ;; esac
+    if [ ! -e "$data/standby.signal" ] && read_control && [ "$control_state" = 'in production' ]; then probe_write && return 0; fi
   fi
   if postmaster; then stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log, then run the update again"; fi
   remove_signal

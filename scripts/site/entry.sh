@@ -91,9 +91,12 @@ is_supported() {
 keep_heard() {
   if [ "$look_state" = doubt ] || { [ "$look_state" = one ] && witness_vetoes; } || peer_reigns; then
     keep heard "$boot against $began"
-  elif leases || { [ "$isolation" != lease ] && [ "$look_state" = one ]; }; then
-    keep heard "$boot for $began"
+    return 0
   fi
+  heard_at=0
+  if [ "$isolation" != lease ] && [ "$look_state" = one ]; then heard_at=$look_sent; fi
+  if leases && [ "$peer_sent" -gt "$heard_at" ]; then heard_at=$peer_sent; fi
+  if [ "$heard_at" -gt 0 ]; then keep heard "$boot for $heard_at"; fi
 }
 
 # For a server that takes writes now and did not at the last poll: since when something keeps it. Danger: to count from now

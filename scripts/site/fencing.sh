@@ -6,7 +6,11 @@
 # The signal first, then no new request, then the server; whatever fails, the server is ended.
 fence_site() {
   say "fences this site: $reason"
-  (place_signal) || say "standby.signal cannot be placed in $data"
+  # What is only missing may come back: then the guard takes its own signal away again (admit.sh).
+  case $verdict in
+  cut-off) (hold_signal cut-off) || say "standby.signal cannot be placed in $data" ;;
+  *) (place_signal) || say "standby.signal cannot be placed in $data" ;;
+  esac
   checkpoint guard-signal-placed
   if [ ! -e "$state/maintenance" ]; then keep maintenance "guard $own_epoch"; fi
   end_server "$writable_pid"
@@ -61,13 +65,33 @@ SERVICES
   wait || :
 }
 
-# A site that serves again needs its web listener: what the guard closed, it opens.
+# A site that serves again needs its web listener: what the guard closed, it opens; where it opened the site by itself, it starts
+# the services that it stopped. `held` is left until then.
 open_again() {
-  recall maintenance
-  case $recalled in 'guard '*) ;; *) return 0 ;; esac
   if [ -e "$data/standby.signal" ]; then return 0; fi
-  forget maintenance
-  if [ -n "$maintenance_off" ]; then own "$maintenance_off" || :; fi
+  case $pid_status in ready*) ;; *) return 0 ;; esac
+  recall maintenance
+  case $recalled in
+  'guard '*)
+    if [ -e "$state/held" ]; then start_services 7>&- 8>&- & fi
+    forget maintenance
+    if [ -n "$maintenance_off" ]; then own "$maintenance_off" || :; fi
+    ;;
+  *) ;;
+  esac
+  if [ -e "$state/held" ]; then forget held; fi
+}
+start_services() {
+  healthy='' start=''
+  while IFS= read -r line; do
+    case $line in
+    service_start=*) start=${line#service_start=} ;;
+    service_healthy=*) if ! own "${line#service_healthy=}"; then own "$start" || :; fi ;;
+    *) ;;
+    esac
+  done <<SERVICES
+$services
+SERVICES
 }
 
 # For the service manager: PostgreSQL never runs without its guard. The boot part decides how it starts again.
@@ -80,7 +104,7 @@ guard_halt() {
 guard_status() {
   watch_settings
   guard_facts
-  fact veto_bound "$(((poll + asking + stop) * 10))"
+  fact veto_bound "$(((poll + 4 * ask + stop) * 10))"
   fact guard_bound "$((bound * 10))"
   recall obeyed
   fact obeyed "${recalled:--}"

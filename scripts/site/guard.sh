@@ -1,5 +1,5 @@
 #!/bin/sh
-# guard: the only starter of PostgreSQL at a site. It obeys the witness and only ever takes writability away.
+# guard: obeys the witness. It takes writability away, and gives back only what it has taken itself.
 # Installed as one file (lib.sh, query.sh, this, watch.sh, a call) by the verb install; reads guard.conf beside itself.
 #   guard boot    what the host runs at power on, instead of starting PostgreSQL
 #   guard run     watches for as long as the host runs: see watch.sh
@@ -7,9 +7,9 @@
 #   guard status  facts, changes nothing
 #   guard hold|admit   before a start of PostgreSQL: see entry.sh
 #   guard units|leave|move   as root: see units.sh
-# Danger: a rebooted or cut-off site may see an old record that is validly signed. So standby.signal is placed
-# before anything is asked, and only three things together take it away again: this site was the primary, a
-# valid witness names it, and the peer, asked live, says it is the standby of that very epoch.
+# Danger: a rebooted or cut-off site may see an old record that is validly signed. So standby.signal is placed before anything is
+# asked, and taken away again only where it is the guard's own and everything speaks for it: see admit.sh. What cannot be known
+# at boot is asked again by the running guard, for as long as it takes.
 # shellcheck disable=SC2154 # lib.sh and query.sh set them
 
 guard_main() {
@@ -33,6 +33,7 @@ guard_main() {
 }
 
 guard_boot() {
+  watch_settings
   if [ ! -r "$data/PG_VERSION" ]; then
     say "no database in $data, nothing to start"
     fact role absent
@@ -45,89 +46,37 @@ guard_boot() {
   fi
   # Who placed the signal before this boot had a reason; a guard never takes that one away.
   had_signal=no
-  if [ -e "$data/standby.signal" ]; then had_signal=yes; fi
-  place_signal
+  if [ -e "$data/standby.signal" ]; then had_signal=yes; elif was_primary; then hold_signal boot; else place_signal; fi
   checkpoint boot-signal-placed
   take_lock
   if postmaster; then later "somebody else started PostgreSQL at this moment" "see who starts it besides the guard, and switch that off"; fi
-  if may_write; then
+  role=standby reason="the control file says '$control_state', so this site was not the primary"
+  if [ "$had_signal" = yes ]; then reason='standby.signal was there before this boot'; fi
+  if is_held && may_open; then
+    role=primary
     remove_signal
     checkpoint boot-signal-removed
-    start_postgres
-    fact role primary
   else
     say "starts as a standby: $reason"
+    note_hold
     if ! is_follower; then quarantine_settings; fi
-    start_postgres
-    fact role standby
   fi
+  launch_postgres
+  # Danger: a recovery may take hours; whoever judges this site meanwhile needs the lock.
+  exec 9>&-
+  await_postgres "$A_YEAR"
+  fact role "$role"
   fact reason "$reason"
 }
+A_YEAR=31536000
 
-# Sets `reason`; true only if everything speaks for it.
-may_write() {
-  reason='standby.signal was there before this boot'
-  [ "$had_signal" = no ] || return 1
-  read_control || fault "pg_controldata cannot read $data" "look at the disk of site $site"
-  reason="the control file says '$control_state', so this site was not the primary"
-  case $control_state in 'in production' | 'shut down' | 'in crash recovery' | 'shutting down') ;; *) return 1 ;; esac
-  witness_allows && fence_allows && peer_allows
-}
-
-# The newest record any server answers, not older than what this site has stored.
-witness_allows() {
-  recall record
-  own_record=$recalled
-  own_epoch=${own_record#epoch=}
-  own_epoch=${own_epoch%% *}
-  recall obeyed
-  floor=${own_epoch:-0}
-  if [ "${recalled:-0}" -gt "$floor" ]; then floor=$recalled; fi
-  witness_look "$floor"
-  fact witness_epoch "$look_epoch"
-  fact witness_answers "$look_answers"
-  case $look_state in
-  none) reason="no server gives a valid witness of epoch $floor or later" && return 1 ;;
-  doubt) reason="two witness records of epoch $look_epoch differ" && return 1 ;;
-  *) ;;
-  esac
-  if [ "$look_epoch" = "$own_epoch" ] && [ "epoch=$look_epoch from=$look_from to=$look_to kind=$look_kind" != "$own_record" ]; then
-    reason="the witness of epoch $look_epoch differs from this site's own record of it"
-    return 1
+# A site whose control file cannot be read is held by nobody: a person looks.
+was_primary() {
+  if ! read_control; then
+    place_signal
+    fault "pg_controldata cannot read $data" "look at the disk of site $site"
   fi
-  if [ "$look_epoch" -gt "${recalled:-0}" ]; then store obeyed "$look_epoch"; fi
-  reason="the witness of epoch $look_epoch names site $look_to"
-  [ "$look_to" = "$site" ]
-}
-
-# A token says that this site was fenced in its epoch. A missing signal is then an accident (pg_rewind removes it).
-fence_allows() {
-  recall token
-  if [ -z "$recalled" ]; then return 0; fi
-  reason="the fence token here cannot be read"
-  read_token "$recalled" || return 1
-  reason="this site was fenced in epoch $token_epoch"
-  [ "$token_epoch" -lt "$look_epoch" ]
-}
-
-# The peer must answer, to a number it cannot have heard before, that it is the standby of the witness's epoch.
-# Both sites may be booting: it gets a few seconds.
-peer_allows() {
-  deadline_in "${witness_bound:-10}"
-  until peer_says; do
-    case $answer in '') ;; *) return 1 ;; esac
-    in_time || return 1
-    sleep 0.5
-  done
-  reason="the witness of epoch $look_epoch names this site and the peer is its standby"
-}
-peer_says() {
-  nonce=$(od --address-radix=n --format=x8 --read-bytes=16 /dev/urandom | tr --delete ' \n')
-  answer=$(printf "select standby.answer('%s');\n" "$nonce" | peer_sql 2>/dev/null) || answer=''
-  reason='the peer does not answer'
-  if [ -n "$answer" ]; then reason="the peer says '${answer#* }' and not 'standby $look_epoch $site'"; fi
-  # What follows is the peer's guard's own account.
-  case $answer in "$nonce standby $look_epoch $site" | "$nonce standby $look_epoch $site "*) return 0 ;; *) return 1 ;; esac
+  case $control_state in 'in production' | 'shut down' | 'in crash recovery' | 'shutting down') ;; *) return 1 ;; esac
 }
 
 # A standby of this pair that merely rebooted goes on following; whoever was a primary follows nobody until the

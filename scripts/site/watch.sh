@@ -1,15 +1,16 @@
 #!/bin/sh
 # watch: the running part of the guard (guard run). Functions only, put behind guard.sh; fencing.sh comes last.
-# Every poll it asks one name server (all of them on change or doubt) and the other site, and ends a writable server
-# - at once when a valid witness gives this site's place to the other, or the other site itself says it has it;
+# Every poll it asks one name server (all of them on change or doubt) and the other site, beside the poll, and ends a writable
+# server - at once when a valid witness gives this site's place to the other, or the other site itself says it has it;
 # - when nothing has kept it for `after`: a lease (the other site says "standby, same epoch") or, under isolation
 #   "either", a witness that names this site. "keep": never for this reason.
 # Danger: times count from before the question was sent and by /proc/uptime, so that an answer that was long on its
-# way gives no longer leave. It never starts PostgreSQL and never ends one in recovery: no follower, no drain.
+# way gives no longer leave. It never ends a server in recovery, no follower and no drain, but one that it holds itself (admit.sh).
 # shellcheck disable=SC2154,SC2034 # lib.sh, query.sh and guard.sh set them
 
-# Two rounds of questions, each under its own timeout: the most that one poll can spend on asking.
-ask_bound=1.5 asking=300
+# Hundredths of a second. What one poll waits for answers, and what the bound allows a poll besides its pause: the wait and the
+# programs of this host.
+window=150 asking=300
 
 # guard=POLL AFTER BOUND ISOLATION, in milliseconds. What the other parts leave of the bound is the stop's.
 watch_settings() {
@@ -19,8 +20,13 @@ SETTINGS
   poll=$((poll / 10)) after=$((after / 10)) bound=$((bound / 10))
   stop=$((bound - after - poll - asking))
   if [ "$stop" -lt 100 ]; then stop=100; fi
+  # A host may be slow and healthy: a question has a quarter of `after`, and goes on while the polls go on.
+  ask=$((after / 4))
+  if [ "$ask" -lt 150 ]; then ask=150; fi
+  ask_bound=$(in_seconds "$ask")
   read -r boot </proc/sys/kernel/random/boot_id
 }
+in_seconds() { printf '%d.%02d' $(($1 / 100)) $(($1 % 100)); }
 
 guard_run() {
   watch_settings
@@ -34,7 +40,9 @@ guard_run() {
   trap 'rm -rf "$work"' EXIT
   trap 'exit 0' INT TERM
   find_supervisor
-  turn=0 trusted='' reports='' supported=0 was_writable=no armed=no
+  turn=0 trusted='' reports='' supported=0 was_writable=no armed=no pending=0 rung=no
+  look_state=none look_epoch=0 look_from='' look_to='' look_kind='' look_sent=0
+  nonce='' peer_role='' peer_epoch=0 peer_to='' peer_guard='' peer_sent=0
   give_to_owner "$state/log" "$state/guard.lock" "$state/guard.bell"
   recall lease
   case $recalled in "$boot "*) supported=${recalled#* } was_writable=yes ;; *) ;; esac
@@ -58,32 +66,37 @@ guard_run() {
 # shellcheck disable=SC3013 # -nt is known to dash, bash, ksh and busybox
 is_replaced() { [ "$state/guard.conf" -nt "$work/began" ] || [ "$state/guard" -nt "$work/began" ] || major_changed; }
 
-# Until the next poll; the verb witness rings the bell, so that a new record is obeyed at once.
-pause() {
-  now
-  left=$((began + poll - now))
-  if [ "$left" -lt 5 ]; then left=5; fi
-  timeout "$((left / 100)).$(printf '%02d' $((left % 100)))" head --bytes=1 <&7 >/dev/null 8>&- || :
-}
-
 watch_once() {
   recall_own
   writable=no
   if is_writable; then writable=yes; fi
   writable_pid=$pid
-  ask_peer >"$work/peer" 2>/dev/null &
-  if [ "$writable" = yes ] && [ -n "$delta_slot" ]; then advance_slot >/dev/null 2>&1 & fi
-  look_at_witness
-  wait || :
-  read_peer
+  take_answers
+  send peer
+  send witness
+  if [ "$writable" = yes ] && [ -n "$delta_slot" ]; then send slot; fi
+  left=$window
+  while [ "$pending" -gt 0 ] && [ "$left" -gt 0 ]; do
+    listen "$left"
+    take_answers
+    now
+    left=$((began + window - now))
+  done
+  # Asked before this site learned of a newer record.
+  if [ "$look_epoch" -lt "$own_epoch" ] || [ "$look_epoch" -lt "$obeyed" ]; then look_state=none; fi
   keep_heard
   judge
-  if [ "$verdict" = fence ]; then
-    fence_site
-  elif [ "$writable" = yes ]; then
-    keep lease "$boot $supported"
-    open_again
-  fi
+  case $verdict in
+  keep)
+    if [ "$writable" = yes ]; then
+      keep lease "$boot $supported"
+      open_again
+    else
+      reopen
+    fi
+    ;;
+  *) fence_site ;;
+  esac
   # Only what was acted on is reported.
   if [ "$look_state" = one ] && [ "$look_epoch" -gt "$obeyed" ]; then
     store obeyed "$look_epoch"
@@ -126,32 +139,6 @@ is_writable() {
   esac
 }
 
-# One server in rotation. All of them when it does not confirm what was known; a veto needs no second opinion.
-look_at_witness() {
-  floor=$own_epoch
-  if [ "$obeyed" -gt "$floor" ]; then floor=$obeyed; fi
-  all_servers=$servers
-  # shellcheck disable=SC2086 # one word a server
-  set -- $servers
-  look_state=none look_epoch=0 look_from='' look_to='' look_kind=''
-  if [ "$#" -gt 0 ]; then
-    turn=$((turn % $# + 1))
-    shift $((turn - 1))
-    servers=$1
-    witness_look "$floor" 2>"$work/talk"
-    if ! { [ "$look_state" = one ] && { [ "$look_epoch $look_from $look_to $look_kind" = "$trusted" ] || witness_vetoes; }; }; then
-      servers=$all_servers
-      witness_look "$floor" 2>"$work/talk"
-    fi
-    servers=$all_servers
-    trusted=''
-    if [ "$look_state" = one ]; then trusted="$look_epoch $look_from $look_to $look_kind"; fi
-  fi
-  talk=$(cat "$work/talk" 2>/dev/null) || talk=''
-  if [ "$talk" != "$reports" ] && [ -n "$talk" ]; then printf '%s\n' "$talk" >&2; fi
-  reports=$talk
-}
-
 # A switchover lets the site that is left serve until its fence verb, which leaves a token; a settled one is over.
 witness_vetoes() {
   if [ "$look_to" = "$site" ]; then return 1; fi
@@ -160,35 +147,6 @@ witness_vetoes() {
   if [ "${recalled:-0}" -ge "$look_epoch" ]; then return 0; fi
   recall token
   read_token "$recalled" && [ "$token_epoch" = "$look_epoch" ]
-}
-
-# A nonce, or an answer recorded earlier would do for a lease.
-ask_peer() {
-  read -r nonce </proc/sys/kernel/random/uuid
-  printf '%s\n' "$nonce"
-  printf "select standby.answer('%s');\n" "$nonce" | as_owner timeout --kill-after=1 "$ask_bound" "$bindir/psql" \
-    --no-psqlrc --quiet --no-align --tuples-only --no-password \
-    "host=$peer_host port=$peer_port user=$replication_user dbname=$database connect_timeout=2"
-}
-# What the standby has replayed is in no delta. In small steps, or the bound of a question would be none; a session that
-# outlives it goes on by itself.
-advance_slot() {
-  locally timeout --kill-after=1 "$ask_bound" "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --no-password \
-    --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="
-      select pg_replication_slot_advance(slot_name, least(replay_lsn, confirmed_flush_lsn + 16777216)) from pg_replication_slots, pg_stat_replication
-        where slot_name = '$delta_slot' and not pg_replication_slots.active and application_name = 'standby_$peer' and confirmed_flush_lsn < replay_lsn"
-}
-read_peer() {
-  nonce='' heard='' peer_role='' peer_epoch=0 peer_to='' peer_guard=''
-  { read -r nonce && read -r heard peer_role peer_epoch peer_to peer_guard; } <"$work/peer" || :
-  if [ -z "$nonce" ] || [ "$heard" != "$nonce" ]; then peer_role=''; fi
-  case $peer_epoch in '' | *[!0-9]*) peer_epoch=0 peer_role='' ;; *) ;; esac
-  recall peer_guard
-  if [ "$writable" = yes ]; then
-    if [ -n "$recalled" ]; then rm -f "$state/peer_guard"; fi
-  elif [ "$peer_role" = primary ] && [ "$recalled" != "$peer_epoch ${peer_guard:--}" ]; then
-    keep peer_guard "$peer_epoch ${peer_guard:--}"
-  fi
 }
 
 # The peer will not be promoted under what it has written down: it names this site, or its switchover waits for our fence.
@@ -200,7 +158,7 @@ leases() {
 
 peer_reigns() { [ "$peer_role $peer_to" = "primary $peer" ] && [ "$peer_epoch" -ge "$own_epoch" ]; }
 
-# Sets verdict and reason. Only a writable server is ever ended.
+# Sets verdict (keep, fence for a veto, or cut-off) and reason. Only a writable server is ever ended.
 judge() {
   verdict=keep reason='not writable'
   if [ "$writable" = yes ] && [ "$was_writable" = no ]; then find_support; fi
@@ -221,17 +179,16 @@ judge() {
 }
 
 judge_support() {
+  if [ "$isolation" != lease ] && [ "$look_state" = one ] && [ "$look_sent" -gt "$supported" ]; then supported=$look_sent; fi
   if leases; then
-    supported=$began
+    if [ "$peer_sent" -gt "$supported" ]; then supported=$peer_sent; fi
     if [ "$own_epoch" -gt "$leased" ]; then store leased "$own_epoch"; fi
     leased=$own_epoch
-  elif [ "$isolation" != lease ] && [ "$look_state" = one ]; then
-    supported=$began
   fi
   is_armed
   now
   if [ "$armed" = yes ] && [ $((now - supported)) -gt "$after" ]; then
-    verdict=fence reason="no lease and no witness for $(((now - supported) / 100)) s"
+    verdict=cut-off reason="no lease and no witness for $(((now - supported) / 100)) s"
     if [ "$isolation" = lease ]; then reason="no lease for $(((now - supported) / 100)) s"; fi
   fi
 }

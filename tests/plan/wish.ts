@@ -76,6 +76,8 @@ const VERBS = [
   "postgres/settle",
   "postgres/verify",
   "site/owned",
+  "site/admit",
+  "site/asking",
   "site/entry",
   "site/units",
   "site/fencing",

@@ -1,27 +1,11 @@
-import { mkdirSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { publicKeyOf, signWitness, type WitnessRecord } from "../../sites/witness";
-import { digText, OWNER, txt } from "./dig";
+import { signWitness } from "../../sites/witness";
 import { signalProcess, until } from "../../lab/postgres/processes";
-import { FakeSite, newKey, type Ran } from "./harness";
+import { BootingSite, held, ours, record, sign } from "./booting";
+import { FakeSite, newKey } from "./harness";
 
 /** Invariant: whatever is asked and answered, standby.signal lies there first, and only one cell takes it away. */
-
-const pem = newKey();
-const key = publicKeyOf(pem);
-const zone = "shop.test";
-const record = {
-  v: 1,
-  zone,
-  name: OWNER,
-  epoch: 4,
-  from: "b",
-  to: "a",
-  kind: "switchover",
-} as const;
-const sign = (change: Partial<Omit<WitnessRecord, "key">> = {}) =>
-  signWitness(pem, { ...record, ...change });
-const ours = sign();
 
 /** What two servers answer; undefined is silence. */
 const witnesses: Record<string, readonly (string | undefined)[]> = {
@@ -37,69 +21,19 @@ const witnesses: Record<string, readonly (string | undefined)[]> = {
   "cannot be asked": [undefined, undefined],
 };
 const peers: Record<string, string> = {
-  "standby, same epoch": "standby 4 a",
+  "standby, same epoch": `standby 4 a ${held}`,
   primary: "primary 4 a",
   "standby of another epoch": "standby 3 a",
   "standby, for itself": "standby 4 b",
   silent: "",
 };
 
-let site: FakeSite;
+let site: BootingSite;
 beforeEach(() => {
-  site = new FakeSite();
-  writeFileSync(join(site.data, "PG_VERSION"), "15\n");
-  writeFileSync(join(site.data, "postgresql.auto.conf"), "primary_conninfo = 'host=old'\n");
-  write("record", "epoch=4 from=b to=a kind=switchover");
-  control("in production");
-  const note = `if [ -e '${site.data}/standby.signal' ]; then s=signal; else s=none; fi; echo "\${0##*/} $s" >>'${site.dir}/log'`;
-  site.program(
-    "dig",
-    `${note}\nfor a; do case $a in @*) cat '${site.dir}/answer-'"\${a#@}" ;; esac; done`,
-  );
-  site.program(
-    "psql",
-    `${note}\nread -r line; nonce=\${line#*\\'}; nonce=\${nonce%%\\'*}
-read -r says <'${site.dir}/peer' || exit 2
-echo "$nonce $says"`,
-  );
-  // A process that works in the data folder stands in for the server.
-  site.program(
-    "pg_ctl",
-    `${note}\ncd '${site.data}'\nsleep 30 </dev/null >/dev/null 2>&1 &
-printf '%s\\n%s\\n\\n\\n\\n\\n\\nready\\n' "$!" '${site.data}' >postmaster.pid`,
-  );
+  site = new BootingSite();
 });
 afterEach(() => site.remove());
 
-const write = (name: string, text: string) => {
-  writeFileSync(join(site.state, name), `${text}\n`);
-};
-function control(state: string): void {
-  site.program(
-    "pg_controldata",
-    `echo 'Database cluster state:               ${state}'
-echo "Latest checkpoint's TimeLineID:       1"
-echo "Min recovery ending loc's timeline:   0"`,
-  );
-}
-function boot(witness: readonly (string | undefined)[], peer: string): Promise<Ran> {
-  const addresses = witness.map((answer, index) => {
-    const address = `192.0.2.${index + 1}`;
-    if (answer !== undefined) {
-      const lines = answer === "" ? [] : [txt(answer)];
-      writeFileSync(join(site.dir, `answer-${address}`), digText({ lines }));
-    }
-    return address;
-  });
-  writeFileSync(join(site.dir, "peer"), peer === "" ? "" : `${peer}\n`);
-  const conf = site.input({
-    ...{ zone, witness_name: OWNER, servers: addresses.join(" "), witness_bound: "0" },
-    ...{ keys: `${key.id}=${key.raw}`, peer_host: "192.0.2.9", peer_port: "5432" },
-  });
-  return site.guard("boot", conf);
-}
-const signalLies = () => existsSync(join(site.data, "standby.signal"));
-const log = () => readFileSync(join(site.dir, "log"), "utf8").trim().split("\n");
 const isWriter = (witness: string, peer: string) =>
   witness.startsWith("names this site") && peer === "standby, same epoch";
 
@@ -108,57 +42,55 @@ const cells = Object.keys(witnesses).flatMap((witness) =>
 );
 
 test.each(cells)("at boot, witness $witness, peer $peer", async ({ witness, peer }) => {
-  const { code, facts } = await boot(witnesses[witness] ?? [], peers[peer] ?? "");
+  const { code, facts } = await site.boot(witnesses[witness] ?? [], peers[peer] ?? "");
   const role = isWriter(witness, peer) ? "primary" : "standby";
   expect({ code, role: facts["role"] }).toEqual({ code: 0, role });
-  expect(signalLies()).toBe(role === "standby");
-  const asked = log().filter((line) => !line.startsWith("pg_ctl"));
+  expect(site.signalLies).toBe(role === "standby");
+  const asked = site.log.filter((line) => !line.startsWith("pg_ctl"));
   expect(asked.every((line) => line.endsWith(" signal"))).toBe(true);
-  expect(log().at(-1)).toBe(`pg_ctl ${role === "standby" ? "signal" : "none"}`);
+  expect(site.log.at(-1)).toBe(`pg_ctl ${role === "standby" ? "signal" : "none"}`);
 });
-
-const rightCell = () => boot([ours, ours], "standby 4 a");
 
 describe("in the one right cell it still starts as a standby when", () => {
   test("the signal was there before the boot", async () => {
     writeFileSync(join(site.data, "standby.signal"), "");
-    expect((await rightCell()).facts["role"]).toBe("standby");
-    expect(signalLies()).toBe(true);
+    expect((await site.rightCell()).facts["role"]).toBe("standby");
+    expect(site.signalLies).toBe(true);
   });
 
   test.each(["shut down in recovery", "in archive recovery", "starting up"])(
     "the control file says %s",
     async (state) => {
-      control(state);
-      expect((await rightCell()).facts["role"]).toBe("standby");
+      site.control(state);
+      expect((await site.rightCell()).facts["role"]).toBe("standby");
     },
   );
 
   test("a token says that this site was fenced in that epoch", async () => {
-    write("token", "v1,7,1,0/1,0/2,aa,0/0,bb,4,1-test");
-    expect((await rightCell()).facts["role"]).toBe("standby");
+    site.write("token", "v1,7,1,0/1,0/2,aa,0/0,bb,4,1-test");
+    expect((await site.rightCell()).facts["role"]).toBe("standby");
   });
 
   test("the guard has obeyed a newer epoch", async () => {
-    write("obeyed", "5");
-    expect((await rightCell()).facts["role"]).toBe("standby");
+    site.write("obeyed", "5");
+    expect((await site.rightCell()).facts["role"]).toBe("standby");
   });
 });
 
 test("a token of an older epoch is history", async () => {
-  write("token", "v1,7,1,0/1,0/2,aa,0/0,bb,3,1-test");
-  expect((await rightCell()).facts["role"]).toBe("primary");
+  site.write("token", "v1,7,1,0/1,0/2,aa,0/0,bb,3,1-test");
+  expect((await site.rightCell()).facts["role"]).toBe("primary");
 });
 
 test("it stores the epoch it has obeyed, and tells why it acts", async () => {
-  const { facts } = await boot([sign({ epoch: 6, from: "a", to: "b" })], "");
+  const { facts } = await site.boot([sign({ epoch: 6, from: "a", to: "b" })], "");
   expect(readFileSync(join(site.state, "obeyed"), "utf8")).toBe("6\n");
   expect(facts["reason"]).toBe("the_witness_of_epoch_6_names_site_b");
 });
 
 test("what a verb has on its way under the same name does not stop it", async () => {
   mkdirSync(join(site.state, "obeyed.new"));
-  await boot([sign({ epoch: 6, from: "a", to: "b" })], "");
+  await site.boot([sign({ epoch: 6, from: "a", to: "b" })], "");
   expect(readFileSync(join(site.state, "obeyed"), "utf8")).toBe("6\n");
 });
 
@@ -166,31 +98,31 @@ describe("whom it follows", () => {
   const settings = () => readFileSync(join(site.data, "postgresql.auto.conf"), "utf8");
 
   test("an old primary follows nobody", async () => {
-    await boot([], "");
+    await site.boot([], "");
     expect(settings()).toContain("primary_conninfo = ''\nrestore_command = ''\n");
   });
 
   test("a standby of this pair goes on as it was", async () => {
     writeFileSync(join(site.data, "standby.signal"), "");
-    control("in archive recovery");
-    write("record", "epoch=4 from=a to=b kind=switchover");
-    await boot([], "");
+    site.control("in archive recovery");
+    site.write("record", "epoch=4 from=a to=b kind=switchover");
+    await site.boot([], "");
     expect(settings()).toBe("primary_conninfo = 'host=old'\n");
   });
 
   test("a site that the record calls primary follows nobody, even as a standby", async () => {
     writeFileSync(join(site.data, "standby.signal"), "");
-    control("in archive recovery");
-    await boot([], "");
+    site.control("in archive recovery");
+    await site.boot([], "");
     expect(settings()).toContain("primary_conninfo = ''");
   });
 });
 
 test("a running server is left alone, a second boot included", async () => {
-  await rightCell();
-  const { facts } = await boot([], "");
+  await site.rightCell();
+  const { facts } = await site.boot([], "");
   expect(facts["role"]).toBe("running");
-  expect(signalLies()).toBe(false);
+  expect(site.signalLies).toBe(false);
 });
 
 test("without a database there is nothing to start", async () => {
@@ -198,17 +130,6 @@ test("without a database there is nothing to start", async () => {
   expect((await empty.guard("boot", empty.input())).facts).toEqual({ role: "absent" });
   await empty.remove();
 });
-
-test.each(["boot-signal-placed", "boot-quarantined"])(
-  "killed at %s, the site stays unable to write",
-  async (name) => {
-    process.env["FAIL_AT"] = name;
-    await boot([], "");
-    delete process.env["FAIL_AT"];
-    expect(signalLies()).toBe(true);
-    expect((await rightCell()).facts["role"]).toBe("standby");
-  },
-);
 
 describe("the running guard", () => {
   // Its process ends with the site's folder: every process that works below it is ended by remove().

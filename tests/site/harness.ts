@@ -62,6 +62,11 @@ export class FakeSite {
     return this.#run([file, command], "");
   }
 
+  /** Ends all that works below the site's folder. */
+  async end(): Promise<void> {
+    await killUnder(this.dir);
+  }
+
   async remove(): Promise<void> {
     await killUnder(this.dir);
     rmSync(this.dir, { recursive: true, force: true });

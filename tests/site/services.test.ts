@@ -193,8 +193,9 @@ describe("install", () => {
     expect(conf).toContain("servers=192.0.2.1#53 192.0.2.2\n");
     const { facts: status } = await site.guard("status", conf);
     expect(status).toMatchObject({ guard_running: "no", obeyed: "-", postgresql: "down" });
-    // What the settings leave is stated in milliseconds: 2 s poll, 3 s for asking, 13 s for the stop.
-    expect(status).toMatchObject({ guard_bound: "30000", veto_bound: "18000" });
+    // What the settings leave is stated in milliseconds: 2 s poll, 3 s for asking, 13 s for the stop; a veto waits
+    // for two looks of two questions of 3 s at the most.
+    expect(status).toMatchObject({ guard_bound: "30000", veto_bound: "27000" });
   });
 
   test("is the same guard each time, and the one the runner expects", async () => {
