@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { Finding } from "./dns/zone";
+import { count, flag, maybe, text } from "./fields";
+import { groundSchema, type Ground } from "./ground";
 import { surroundingsOf, surroundingsShape } from "./surroundings";
 import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
 
@@ -8,20 +10,6 @@ import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
  * A site that did not answer is `unknown`, never `down`.
  */
 
-const none = (value: string | undefined): string | undefined =>
-  value === undefined || value === "-" || value === "" ? undefined : value;
-const text = z.string().optional().transform(none);
-const flag = z
-  .enum(["yes", "no", "on", "off", "unknown", "-", ""])
-  .optional()
-  .transform((value) => value === "yes" || value === "on");
-const count = text.transform((value, context) => {
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (Number.isFinite(number)) return number;
-  context.addIssue({ code: "custom", message: `not a number: ${value}` });
-  return z.NEVER;
-});
 // The file holds "EPOCH TIMELINE"; a fact's spaces are underscores. Danger: junk must not read as "never promoted".
 const promotion = text.transform((value, context) => {
   if (value === undefined) return 0;
@@ -30,15 +18,6 @@ const promotion = text.transform((value, context) => {
   context.addIssue({ code: "custom", message: `not an epoch and a timeline: ${value}` });
   return z.NEVER;
 });
-const maybe = <const T extends string>(values: readonly T[]) =>
-  text.transform((value, context) => {
-    if (value === undefined) return undefined;
-    const known = values.find((candidate) => candidate === value);
-    if (known !== undefined) return known;
-    context.addIssue({ code: "custom", message: `not one of ${values.join(", ")}: ${value}` });
-    return z.NEVER;
-  });
-
 const siteFactsSchema = z
   .object({
     clock: count,
@@ -217,6 +196,8 @@ export type SiteFacts = z.infer<typeof siteFactsSchema> & {
   readonly services: Readonly<Record<string, "running" | "stopped">>;
   /** What the login shell printed around the facts; the runner says it, not the site. */
   readonly noise: string | undefined;
+  /** Of the host itself. */
+  readonly ground: Ground;
 };
 
 /** A site, as it was seen. `why` says what the transport reported. */
@@ -256,10 +237,10 @@ export interface Observed {
 export function parseSiteFacts(lines: string): SiteFacts {
   const facts = parseFacts(lines);
   const parsed = siteFactsSchema.safeParse(facts);
-  if (!parsed.success) {
-    throw new Error(
-      parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "),
-    );
+  const ground = groundSchema.safeParse(facts);
+  if (!parsed.success || !ground.success) {
+    const issues = [parsed, ground].flatMap((one) => one.error?.issues ?? []);
+    throw new Error(issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; "));
   }
   const under = (prefix: string) =>
     Object.fromEntries(
@@ -274,7 +255,14 @@ export function parseSiteFacts(lines: string): SiteFacts {
     ]),
   );
   const [noise] = Object.values(under("noise."));
-  return { ...parsed.data, reach: "up", settings: under("set."), services, noise };
+  return {
+    ...parsed.data,
+    reach: "up",
+    settings: under("set."),
+    services,
+    noise,
+    ground: ground.data,
+  };
 }
 
 /** `key=value` lines as a record; lines of another shape are not facts and are left out. */

@@ -55,10 +55,12 @@ export function witnessUnknown(why: string): Refusal {
 export function noPrimary(wish: Desired, seen: Observed, to: SiteId): readonly Refusal[] {
   const here = seen.sites[to];
   if (here.reach === "up" && here.role === "primary") return [];
+  const clusters = here.reach === "up" ? here.ground.clusters : [];
+  const others = clusters.length === 0 ? "" : `; Debian's clusters there: ${clusters.join(", ")}`;
   return [
     {
       code: "no-primary",
-      what: `site ${to}: no writable database at ${wish.sites[to].database.dataDirectory} (${roleOf(here)})`,
+      what: `site ${to}: no writable database at ${wish.sites[to].database.dataDirectory} (${roleOf(here)})${others}`,
       hint: `create or start the cluster at site ${to} (initdb, pg_createcluster or a restored backup), then run pulumi up again.`,
     },
   ];

@@ -9,7 +9,8 @@ import {
   settled,
   writable,
 } from "./newest";
-import type { Observed, SiteFacts } from "./observed";
+import type { Observed, SiteFacts, SiteObserved } from "./observed";
+import { otherCluster, strangers } from "./otherCluster";
 import {
   emptySite,
   mayRestart,
@@ -55,7 +56,8 @@ export interface Decision {
 export function transition(wish: Desired, seen: Observed): Decision {
   const newest = newestRecord(seen);
   if (wish.observe === "none") return unobserved(wish, newest);
-  const two = twoWriters(seen);
+  // Two databases that have nothing to do with each other are not two writers of one.
+  const two = newest === undefined && strangers(seen) ? [] : twoWriters(seen);
   if (typeof newest === "string") return undecided(wish, [recordsDiffer(newest), ...two]);
   const decided =
     newest === undefined ? firstTime(wish, seen) : next(wish, seen, newest.record, settled(seen));
@@ -108,12 +110,18 @@ function firstTime(wish: Desired, seen: Observed): Decision {
   if (here.reach === "unknown") {
     return { ...base, refusals: [notReached(to, here.why, "It is the site to start from.")] };
   }
-  if (here.role !== "primary" && writable(seen.sites[from])) {
+  const other = otherCluster(wish, seen);
+  if (other.length > 0) return { ...base, refusals: [...other, ...noPrimary(wish, seen, to)] };
+  if (here.role !== "primary" && serves(seen.sites[from])) {
     return { ...base, refusals: [wishNamesEmptySite(seen, from, to)] };
   }
   const unknown = witness.status === "unknown" ? [witnessUnknown(witness.why)] : [];
   return { ...base, refusals: [...noPrimary(wish, seen, to), ...unknown] };
 }
+
+/** Accepts writes and holds something. An empty cluster, as a package makes it, is no reason to turn the wish round. */
+const serves = (site: SiteObserved): boolean =>
+  writable(site) && !(site.reach === "up" && site.ground.blank === "yes");
 
 function next(wish: Desired, seen: Observed, newest: EpochRecord, done: number): Decision {
   const open = done < newest.epoch;

@@ -172,9 +172,9 @@ is_alive() {
   case $process_stat in Z* | X*) return 1 ;; *) return 0 ;; esac
 }
 postmaster() {
-  pid='' pid_status=''
+  pid='' pid_port='' pid_socket='' pid_status=''
   if [ ! -r "$data/postmaster.pid" ]; then return 1; fi
-  { read -r pid && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
+  { read -r pid && read -r _ && read -r _ && read -r pid_port && read -r pid_socket && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
   case $pid in '' | *[!0-9]*) return 1 ;; *) ;; esac
   # shellcheck disable=SC3013 # dash, busybox, bash and POSIX 2024 know it
   is_alive "$pid" && [ "/proc/$pid/cwd" -ef "$data_path" ]

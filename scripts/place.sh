@@ -41,6 +41,7 @@ is_of_data() { # FILE
 
 # Sets `bindir`: the programs of the data's own major; without data those that its configuration lies under, else the newest.
 find_programs() {
+  named_bindir=$bindir
   if [ -n "$bindir" ]; then return 0; fi
   major=''
   if [ -r "$data/PG_VERSION" ]; then IFS= read -r major <"$data/PG_VERSION"; fi

@@ -21,6 +21,7 @@ export const DELTA = [
 
 /** The verb `postgres/rejoin`, likewise. */
 export const REJOIN = [
+  "postgres/needs",
   "postgres/copy",
   "postgres/places",
   "postgres/alone",
@@ -29,11 +30,21 @@ export const REJOIN = [
   "postgres/rejoin",
 ] as const;
 
+/** The verb `postgres/observe`, likewise. */
+export const OBSERVE = [
+  "site/query",
+  "site/owned",
+  "postgres/needs",
+  "postgres/ground",
+  "postgres/observe",
+] as const;
+
 /** What every verb stands on, likewise. */
 export const LIB = ["lib", "versions", "hold", "wal", "place", "owner"] as const;
 
 /** The verb `postgres/seed`, likewise. */
 export const SEED = [
+  "postgres/needs",
   "postgres/copy",
   "postgres/places",
   "postgres/alone",
@@ -56,9 +67,9 @@ export function guardHash(scripts: Scripts): string {
 
 /**
  * The same scripts, with those that need others put together: `lib` is the files of {@link LIB}; what asks the witness stands
- * in front of `site/witness` and `postgres/observe`, the whole guard in front of `site/install`, what recovers in front of
- * `postgres/fence`; `postgres/delta`, `postgres/rejoin` and `postgres/seed` are the files of {@link DELTA}, {@link REJOIN} and
- * {@link SEED}.
+ * in front of `site/witness`, the whole guard in front of `site/install`, what recovers in front of `postgres/fence`, what
+ * settings must be in front of `postgres/prepare`; `postgres/delta`, `postgres/rejoin`, `postgres/seed` and
+ * `postgres/observe` are the files of {@link DELTA}, {@link REJOIN}, {@link SEED} and {@link OBSERVE}.
  * What is put together already stays as it is.
  */
 export function composeScripts(files: Scripts): Scripts {
@@ -75,7 +86,8 @@ export function composeScripts(files: Scripts): Scripts {
     ...Object.fromEntries(
       FOLLOWING.map((name) => [name, together(scripts, ["postgres/followers", name])]),
     ),
-    "postgres/observe": asking("site/owned", "postgres/observe"),
+    "postgres/observe": together(scripts, OBSERVE),
+    "postgres/prepare": together(scripts, ["postgres/needs", "postgres/prepare"]),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/seed": together(scripts, SEED),

@@ -95,10 +95,18 @@ const HOT_STANDBY = [
   "max_locks_per_transaction",
 ] as const;
 
+/** What a standby has less of than its primary, for which it pauses its replay or does not start. */
+export function lowerThan(
+  standby: SiteFacts,
+  primary: SiteFacts,
+): readonly { readonly name: string; readonly is: string; readonly wanted: string }[] {
+  return HOT_STANDBY.map((name) => ({
+    ...{ name, is: standby.settings[name] ?? "", wanted: primary.settings[name] ?? "" },
+  })).filter(({ is, wanted }) => Number(is) < Number(wanted));
+}
+
 function pausedHint(to: SiteId, left: SiteFacts, here: SiteFacts): string {
-  const low = HOT_STANDBY.filter(
-    (name) => Number(here.settings[name]) < Number(left.settings[name]),
-  );
+  const low = lowerThan(here, left).map(({ name }) => name);
   return low.length === 0
     ? `SELECT pg_wal_replay_resume() at site ${to}.`
     : `raise ${low.join(", ")} at site ${to} to the other site's value and restart it; do not resume the replay before, it would stop the server.`;

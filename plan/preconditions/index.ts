@@ -6,6 +6,8 @@ import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
 import { zoneRefusals, zoneWarnings } from "./zones";
+import { answers } from "./answers";
+import { setUp, setUpWarnings } from "./setUp";
 import type { Refusal, Step } from "../step";
 import { SITE_IDS, type SiteId } from "../terms";
 
@@ -18,6 +20,7 @@ export function refusalsOf(
   const acts = steps.some((step) => step.state === "todo");
   return [
     ...(acts ? sitesFit(context) : []),
+    ...setUp(context),
     ...(beforeHandOver(context) ? handOver(context) : []),
     ...acceptance(context, steps),
     ...records(context, acts),
@@ -40,6 +43,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
       : []),
     ...(beforeHandOver(context) ? startingAnew(context.seen, context.from, context.to) : []),
     ...lateWrites(context),
+    ...setUpWarnings(context),
     ...zoneWarnings(context),
     ...handedOver(context),
     ...noise(context),
@@ -68,12 +72,15 @@ function handedOver(context: Context): readonly string[] {
   });
 }
 
+/** The oldest major version that the verbs are written for. */
+const OLDEST = 14;
+
 function sitesFit(context: Context): readonly Refusal[] {
   // What is broken at a lost site must not stop the failover from it.
   const concerned = context.decision.transition === "failover" ? [context.to] : SITE_IDS;
   return concerned.flatMap((site) => {
     const facts = factsOf(context.seen.sites[site]);
-    return facts === undefined ? [] : siteFits(site, facts);
+    return facts === undefined ? [] : [...siteFits(site, facts), ...answers(context, site, facts)];
   });
 }
 
@@ -93,6 +100,12 @@ function siteFits(site: SiteId, facts: SiteFacts): readonly Refusal[] {
       "versions",
       `site ${site}: the data is of PostgreSQL ${String(facts.version)}, the programs of ${String(facts.programs)}`,
       "set binDirectory of this site to the programs of the data's version.",
+    ),
+    ...fits(
+      facts.version === undefined || facts.version >= OLDEST,
+      "oldest-version",
+      `site ${site}: the data is of PostgreSQL ${String(facts.version)}; ${OLDEST} or newer is needed`,
+      `upgrade it first (pg_upgradecluster); PostgreSQL ${OLDEST - 1} and older get no fixes any more.`,
     ),
     ...fits(
       facts.leftovers.length === 0,

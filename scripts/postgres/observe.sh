@@ -9,8 +9,13 @@ main() {
   observe_programs
   observe_state
   observe_services
+  if wants_ground; then observe_ground; fi
   if [ ! -e "$data/PG_VERSION" ]; then
-    fact role absent
+    observe_empty
+    # What cannot be looked into is not known to be empty.
+    role=absent
+    if [ "$contents" = closed ]; then role=unclear; fi
+    fact role "$role"
     fact signal no
     return 0
   fi
@@ -37,6 +42,9 @@ observe_programs() {
   fact programs "${found:--}"
   fact config_file "${config:--}"
   fact config_choices "${config_choices:--}"
+  readable=yes
+  if [ -n "$config" ] && ! as_owner test -r "$config"; then readable=no; fi
+  fact config_readable "$readable"
 }
 
 observe_state() {
@@ -106,6 +114,7 @@ SERVICES
 }
 
 observe_control() {
+  control_system=''
   if ! read_control; then
     say "pg_controldata: $control_text"
     own_tli=- control_state=''
@@ -118,11 +127,14 @@ observe_control() {
 }
 
 observe_role() {
-  role=down timeline=$own_tli answer=''
+  role=down timeline=$own_tli answer='' login=-
   if postmaster; then
     role=starting
-    if answer=$(locally timeout 5 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
-      --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="$(observe_sql)"); then role=''; fi
+    if answer=$(ask "$(observe_sql)"); then role=''; else find_reason; fi
+    check_identity
+    fact login "$login"
+    fact live_port "${pid_port:--}"
+    fact live_socket "${pid_socket:--}"
   elif [ -z "$control_state" ]; then
     role=unclear
   fi
@@ -154,6 +166,37 @@ ANSWER
   fact held "$held"
   fact held_why "$held_why"
   observe_fork
+  case $login$role in
+  -primary | -armed | -standby) if wants_ground; then observe_server; fi ;;
+  *) ;;
+  esac
+}
+
+ask() { # SQL
+  locally timeout 5 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --no-password \
+    --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --command="$1"
+}
+
+# Why a server that is up gives no answer: what was said at the login.
+find_reason() {
+  login=$(ask "select current_setting('data_directory')" 2>&1 >/dev/null | tail --lines=1 | cut --characters=1-300) || :
+  login=${login:-no_answer}
+}
+
+# Danger: by the socket and the port another cluster of this host may answer. What it says is not of this site.
+check_identity() {
+  case $answer in answering=*) ;; *) return 0 ;; esac
+  answering=${answer%%
+*}
+  answering=${answering#*=}
+  # shellcheck disable=SC3013 # dash, busybox, bash and POSIX 2024 know it
+  if [ "$answering" = "$data" ] || [ "$answering" -ef "$data" ]; then
+    # The rest is facts.
+    answer=${answer#*
+}
+    return 0
+  fi
+  role=unclear answer='' login="cluster:$answering"
 }
 
 # Where the timelines before this one ended, from the newest history file.
@@ -180,6 +223,7 @@ b64_sql() { printf '%s' "replace(encode(convert_to(coalesce($1::text, ''), 'UTF8
 observe_sql() {
   cat <<SQL
 select concat_ws(E'\n',
+  'answering=' || current_setting('data_directory'),
   'role=' || case when recovery then 'standby' else 'primary' end,
   'timeline=' || case when recovery
     then coalesce((select received_tli from pg_stat_wal_receiver),

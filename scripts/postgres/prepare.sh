@@ -75,13 +75,7 @@ prepare_server() {
     sql <<SQL
 select current_setting('hba_file');
 select case when pg_is_in_recovery() then 'standby' else 'primary' end;
-select format('alter system set %s = %s;', name, wanted) from (values
-  ('wal_level', case '$delta_slot' when '' then 'replica' else 'logical' end,
-    current_setting('wal_level') = 'logical' or current_setting('wal_level') = 'replica' and '$delta_slot' = ''),
-  ('hot_standby', 'on', current_setting('hot_standby')::bool),
-  ('wal_log_hints', 'on', current_setting('wal_log_hints')::bool or current_setting('data_checksums')::bool),
-  ('max_wal_senders', '10', current_setting('max_wal_senders')::int >= 4),
-  ('max_replication_slots', '10', current_setting('max_replication_slots')::int >= 4)) as need(name, wanted, met) where not met;
+select format('alter system set %s = %s;', name, wanted) from $(needs_sql) where not met;
 SQL
   ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
   rules=${answer%%

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { DELTA, guardProgram, LIB, REJOIN, SEED } from "../../sites/guardProgram";
+import { DELTA, guardProgram, LIB, OBSERVE, REJOIN, SEED } from "../../sites/guardProgram";
 import { GUARD_PARTS } from "../../plan/scripts";
 import { loadScripts } from "../../sites/scripts";
 import { ROOT } from "./tree";
@@ -15,8 +15,8 @@ const NO_VERBS = new Set<string>([
   "postgres/followers",
   ...LIB,
   ...GUARD_PARTS,
-  ...[...DELTA, ...REJOIN, ...SEED].filter(
-    (name) => !["postgres/delta", "postgres/rejoin", "postgres/seed"].includes(name),
+  ...[...DELTA, ...REJOIN, ...SEED, ...OBSERVE].filter(
+    (name) => !/^postgres\/(delta|rejoin|seed|observe)$/.test(name),
   ),
 ]);
 // A verb never uses all of lib.sh: names it does not read (SC2034), arguments it does not pass (SC2119, SC2120).

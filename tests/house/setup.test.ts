@@ -1,7 +1,5 @@
 // The set-up before everything else: plain Node, exit codes and signals pass through, and what is missing is named.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import { ourFiles, ROOT, textOf } from "./tree";
 
@@ -27,35 +25,6 @@ test("an unknown command is answered with those there are", () => {
   const { status, stderr } = spawnSync(process.execPath, [bootstrap, "dmeo"], { encoding: "utf8" });
   expect(status).toBe(2);
   expect(stderr).toContain("demo|lab|bench|faults|test");
-});
-
-test("a major of PostgreSQL that is not to be had ends it, with the reason", () => {
-  const env = { ...process.env, STANDBY_POSTGRES: "99" };
-  const ran = spawnSync(process.execPath, [bootstrap, "demo"], { encoding: "utf8", env });
-  expect([ran.status, ran.stdout]).toEqual([1, ""]);
-  expect(ran.stderr).toContain("STANDBY_POSTGRES=99: no build of PostgreSQL 99 is pinned");
-});
-
-// Prints why a major is skipped.
-const lookAt = (major: string, cache: string) => `
-  process.env.XDG_CACHE_HOME = ${JSON.stringify(cache)};
-  process.getuid = () => 1000;
-  const { majorHere } = require(${JSON.stringify(path.join(ROOT, "lab/setup/majors.js"))});
-  majorHere(${major}, { fetch: false }).then(({ skip }) => process.stdout.write(String(skip)));`;
-
-test("a major without its client programs is a skip that names them", () => {
-  const cache = mkdtempSync(path.join(tmpdir(), "standby-majors-"));
-  const bin = path.join(cache, "pulumi-standby/postgres/90/bin");
-  const programs = ["initdb", "postgres", "pg_ctl"];
-  try {
-    mkdirSync(bin, { recursive: true });
-    for (const name of programs) writeFileSync(path.join(bin, name), "", { mode: 0o755 });
-    const look = ["-e", lookAt("90", cache)];
-    const { stdout } = spawnSync(process.execPath, look, { encoding: "utf8" });
-    expect(stdout).toMatch(/ lacks psql, pg_controldata, pg_waldump, pg_basebackup, pg_rewind, /);
-  } finally {
-    rmSync(cache, { recursive: true, force: true });
-  }
 });
 
 test("the program's exit code is ours", () => {

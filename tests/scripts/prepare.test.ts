@@ -135,6 +135,18 @@ test("observe describes an empty site, a stopped one and its services", async ()
   }
 });
 
+test("what another cluster answers by the same socket and port is not taken for this site's", async () => {
+  const { facts } = await pair.holds("a", "observe", { socket: pair.b.socketDirectory });
+  expect(facts).toMatchObject({ role: "unclear", login: `cluster:${pair.b.dataDirectory}` });
+  expect(facts["set.max_connections"]).toBeUndefined();
+});
+
+test("a login that fails says what was answered, and is no crash recovery", async () => {
+  const { facts } = await pair.holds("a", "observe", { superuser: "nobody_here" });
+  expect(facts).toMatchObject({ role: "starting", live_port: String(pair.a.port) });
+  expect(facts["login"]).toMatch(/nobody_here/);
+});
+
 test("an unknown key of a later version is ignored", async () => {
   expect((await pair.holds("a", "check", { value: "promote", future_key: "$(id)" })).facts).toEqual(
     {

@@ -1,0 +1,43 @@
+import * as pulumi from "@pulumi/pulumi";
+import { ssh, StandbyPair, type StandbyPairArgs } from "../../../components";
+import { put } from "../../input/put";
+
+/** README's pair, entered as root over ssh, with values put at paths. */
+
+const config = new pulumi.Config();
+const args: Record<string, unknown> = {
+  activeSite: config.require("activeSite"),
+  sites: {
+    a: {
+      provider: "hetzner",
+      region: "fsn1",
+      addresses: { v4: "192.0.2.10" },
+      transport: ssh({ host: "192.0.2.10", user: "root", hostKeys: [config.require("hostKeyA")] }),
+    },
+    b: {
+      provider: "scaleway",
+      region: "nl-ams-1",
+      addresses: { v4: "198.51.100.20" },
+      transport: ssh({
+        host: "198.51.100.20",
+        user: "root",
+        hostKeys: [config.require("hostKeyB")],
+      }),
+    },
+  },
+  database: { postgres: { dataDirectory: "/var/lib/postgresql/15/main" } },
+  dns: {
+    cloudflare: {
+      zones: [
+        { zone: "shop.example", zoneId: config.require("zoneId"), hostnames: ["www.shop.example"] },
+      ],
+      servers: config.requireObject<string[]>("servers"),
+      watchSeconds: 0,
+    },
+  },
+  witnessKey: config.requireSecret("witnessKey"),
+  protect: false,
+};
+put(args, config.getObject<Record<string, unknown>>("put") ?? {});
+
+new StandbyPair("shop", args as unknown as StandbyPairArgs);
