@@ -198,7 +198,7 @@ function runScript(
     const child = spawn(words[0] ?? "sh", words.slice(1), {
       ...(entrance === undefined ? clusterOwner() : {}),
       cwd: "/",
-      env,
+      env: { ...env, STANDBY_UNITS: "none" },
       stdio: ["pipe", "ignore", "inherit"],
     });
     child.once("error", reject);

@@ -207,8 +207,8 @@ if [ -e '${this.#cutMark}' ] && [ -z "\${STANDBY_LAB_INSIDE:-}" ]; then
   exit 255
 fi
 unset STANDBY_LAB_INSIDE PGHOST PGPORT PGUSER PGDATABASE PGPASSFILE PGDATA PGOPTIONS
-HOME='${this.home}' PATH='${this.cluster.bindir}':"$PATH"
-export HOME PATH
+STANDBY_UNITS=none HOME='${this.home}' PATH='${this.cluster.bindir}':"$PATH"
+export STANDBY_UNITS HOME PATH
 cd "$HOME" || exit 255
 exec ${become}"$@"
 `;
@@ -222,7 +222,7 @@ export function runHere(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<SiteRun> {
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, ...environment };
+    const env = { ...process.env, STANDBY_UNITS: "none", ...environment };
     const child = spawn(program, args, { cwd: "/", env, stdio: ["pipe", "pipe", "pipe"] });
     let stdout = "";
     let stderr = "";

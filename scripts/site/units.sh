@@ -176,7 +176,7 @@ WantedBy=multi-user.target
 UNIT
 }
 # A unit of ours stays as the starter of a database that goes on; only what is the pair's leaves it.
-plain_unit() { database_unit | grep --invert-match --extended-regexp '^(BindsTo|Requires|After=standby|EnvironmentFile|ExecStartPre)' | sed 's/ [$]STANDBY_OPTIONS//'; }
+plain_unit() { database_unit | grep --invert-match --extended-regexp '^(# Written|BindsTo|Requires|After=standby|EnvironmentFile|ExecStartPre)' | sed 's/ [$]STANDBY_OPTIONS//'; }
 
 # Danger: what binds PostgreSQL to the guard goes first, then the guard's own halt, then the guard.
 guard_leave() {

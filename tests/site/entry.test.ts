@@ -122,3 +122,34 @@ if is_held; then echo held; elif [ -e "$data/standby.signal" ]; then echo placed
     expect(await booted("forget record")).toBe("writable");
   });
 });
+
+const isRoot = process.getuid?.() === 0;
+const onHost = isRoot ? test.each : test.skip.each;
+
+describe("the unit that owns PostgreSQL", () => {
+  /** On a host whose pid 1 is systemd, seen through a /run of its own; with Debian's template or without. */
+  const unitOf = async (config: string, environment: Readonly<Record<string, string>>) => {
+    const lib = scripts["lib"] ?? "";
+    const text = `${lib}\nname=shop config=${config}\nname_unit\nprintf '%s %s\\n' "$unit" "$bond"\n`;
+    const host = `mount -t tmpfs none /run && mkdir -p /run/systemd/system /lib/systemd/system && mount -t tmpfs none /lib/systemd/system && touch /lib/systemd/system/postgresql@.service && exec sh -s`;
+    site.program("systemctl", "exit 0");
+    const env = { PATH: `${site.bin}:${process.env["PATH"] ?? ""}`, ...environment };
+    const own = ["unshare", "--mount", "--propagation", "private", "sh", "-c", host];
+    const ran = await runHere(own, text, env);
+    expect(ran.stderr).toBe("");
+    return ran.stdout.trim();
+  };
+  const folder = "/etc/systemd/system";
+  const debian = `postgresql@15-main.service ${folder}/postgresql@15-main.service.d/standby-shop.conf`;
+  const ours = `standby-database@shop.service ${folder}/standby-database@shop.service`;
+
+  onHost([
+    ["Debian's, below /etc/postgresql", "/etc/postgresql/15/main/postgresql.conf", "", debian],
+    ["ours, elsewhere", "/srv/pg/postgresql.conf", "", ours],
+    ["ours, where no configuration is named", "", "", ours],
+    ["ours, for a name that systemd splits", "/etc/postgresql/15/a-b/postgresql.conf", "", ours],
+    ["nobody's, at a site that is no host", "/etc/postgresql/15/main/postgresql.conf", "none", ""],
+  ] as const)(`%s${isRoot ? "" : " (skipped: not root)"}`, async (_, config, units, unit) => {
+    expect(await unitOf(config, { STANDBY_UNITS: units })).toBe(unit);
+  });
+});
