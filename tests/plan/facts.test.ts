@@ -125,6 +125,19 @@ describe("what stops a switchover before anything is touched", () => {
     expect(codes(site, more)).toContain(code);
   });
 
+  test("an empty site with the programs of another major is refused before the first copy", () => {
+    const empty = (programs: number): object => ({ version: undefined, role: "absent", programs });
+    const texts = (programs: number) => {
+      const sites = { ...seen.sites, b: { ...seen.sites.b, ...empty(programs) } };
+      const made = plan(wish({ activeSite: "a" }), { ...seen, sites }, scripts);
+      return made.refusals.map(({ what }) => what);
+    };
+    expect(texts(15)).toEqual([]);
+    expect(texts(17)).toEqual([
+      "site b is empty and has the programs of PostgreSQL 17, site a runs 15",
+    ]);
+  });
+
   test("what is broken at a lost site does not stop the failover from it", () => {
     const broken = { role: "down", missing: ["pg_ctl"], leftovers: ["recovery_target"] };
     expect(codes("a", broken)).toEqual([]);
