@@ -25,10 +25,11 @@ export function forkOf(primary: SiteFacts, timeline: number): string | undefined
 /**
  * Says how a returned site has gone past the point where the primary left its timeline; nothing where it can follow or
  * where that is not known yet (the rejoin verb looks again, at the site).
+ * Danger: a server that has gone past it streams, too, for a moment every few seconds. It asks for the segment from its
+ * beginning, which lies before the fork, and gets that on the old timeline.
  */
 export function diverged(returned: SiteFacts, primary: SiteFacts | undefined): string | undefined {
-  if (primary?.role !== "primary" || returned.role !== "standby" || returned.streaming)
-    return undefined;
+  if (primary?.role !== "primary" || returned.role !== "standby") return undefined;
   const { timeline, lsn } = returned;
   if (timeline === undefined || primary.timeline === undefined || timeline >= primary.timeline) {
     return undefined;

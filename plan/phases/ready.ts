@@ -1,4 +1,5 @@
 import { claimName, firstZone, witnessName } from "../desired";
+import { diverged } from "../divergence";
 import { slotFacts } from "../followers";
 import { factsOf, writable } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
@@ -84,10 +85,12 @@ function lenient(context: Context, side: "source" | "target"): Partial<Part> {
 /** Streams from the other site, as the site itself and its configuration say. */
 export function follows(context: Context, site: SiteId): boolean {
   const facts = factsOf(context.seen.sites[site]);
-  const source = context.wish.sites[otherSite(site)].database;
+  const other = otherSite(site);
+  const source = context.wish.sites[other].database;
   return (
     facts?.role === "standby" &&
     facts.streaming &&
+    diverged(facts, factsOf(context.seen.sites[other])) === undefined &&
     facts.upstream === `${source.host}:${source.port}`
   );
 }

@@ -87,7 +87,17 @@ describe("divergence", () => {
     ["before it", "timeline=2\nlsn=0/4000", undefined],
     ["on the primary's own timeline", "timeline=3\nlsn=0/9000", undefined],
     ["of a timeline the primary never had", "timeline=1\nlsn=-", undefined],
-    ["streaming", "timeline=2\nlsn=0/9000\nstreaming=yes", undefined],
+    ["streaming where the primary is", "timeline=3\nlsn=0/9000\nstreaming=yes", undefined],
+    [
+      "streaming the old timeline up to the fork",
+      "timeline=2\nlsn=0/2000\nstreaming=yes",
+      undefined,
+    ],
+    [
+      "past the fork, in the moment in which the old timeline is sent to it again",
+      "timeline=2\nlsn=0/9000\nstreaming=yes",
+      /^it holds \d+ bytes of WAL on timeline 2 past/,
+    ],
   ])("%s", (_, lines, expected) => {
     const found = diverged(facts(lines), primary);
     if (expected === undefined) expect(found).toBeUndefined();
