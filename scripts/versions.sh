@@ -3,12 +3,12 @@
 # Texts whose form changed (pg_waldump's, in deltaScan.sh and alone.sh) are read in every form where they are read.
 # shellcheck disable=SC2034,SC2154 # lib.sh and the verbs set and read them
 
-# Sets `server_major` (the data's; without data that of the programs; 0 where neither can be told) and what follows from it
-# for our sessions.
-find_major() {
-  server_major=''
+# Sets `server_major`, and with it what our sessions ask for: the data's, or MAJOR where the data is still to come, or 0.
+# Danger: the programs of a site without data may be newer than its peer, and a setting that a server does not know ends the
+# session that asks for it.
+find_major() { # [MAJOR]
+  server_major=${1:-}
   if [ -r "$data/PG_VERSION" ]; then IFS= read -r server_major <"$data/PG_VERSION" || :; fi
-  if [ -z "$server_major" ]; then server_major=$(programs_major); fi
   server_major=${server_major%%.*}
   case $server_major in '' | *[!0-9]*) server_major=0 ;; *) ;; esac
   session_options='' local_options=''
@@ -18,6 +18,7 @@ find_major() {
     # A login trigger that writes fails on a standby, and with it every login. Only a superuser may leave it out.
     local_options=' -c event_triggers=off'
   fi
+  export PGOPTIONS="$base_options$session_options"
 }
 
 # Debian's folders are named after the major; elsewhere the server is asked.

@@ -9,7 +9,7 @@ import { zoneRefusals, zoneWarnings } from "./zones";
 import { answers } from "./answers";
 import { setUp, setUpWarnings } from "./setUp";
 import type { Refusal, Step } from "../step";
-import { otherSite, SITE_IDS, type SiteId } from "../terms";
+import { SITE_IDS, type SiteId } from "../terms";
 
 /** What must hold before the first step, as far as it can be seen without touching anything. All issues are collected. */
 export function refusalsOf(
@@ -81,25 +81,8 @@ function sitesFit(context: Context): readonly Refusal[] {
   return concerned.flatMap((site) => {
     const facts = factsOf(context.seen.sites[site]);
     if (facts === undefined) return [];
-    return [
-      ...siteFits(site, facts),
-      ...copyFits(site, facts, context),
-      ...answers(context, site, facts),
-    ];
+    return [...siteFits(site, facts), ...answers(context, site, facts)];
   });
-}
-
-/** Debian installs the newest major where none is named, and a copy starts only with programs of its own. */
-function copyFits(site: SiteId, facts: SiteFacts, { seen }: Context): readonly Refusal[] {
-  const peer = otherSite(site);
-  const theirs = factsOf(seen.sites[peer])?.version;
-  const { version, programs } = facts;
-  return fits(
-    version !== undefined || programs === undefined || theirs === undefined || programs === theirs,
-    "versions",
-    `site ${site} is empty and has the programs of PostgreSQL ${String(programs)}, site ${peer} runs ${String(theirs)}`,
-    `install PostgreSQL ${String(theirs)} at site ${site}, or set binDirectory of this site to its programs.`,
-  );
 }
 
 function siteFits(site: SiteId, facts: SiteFacts): readonly Refusal[] {

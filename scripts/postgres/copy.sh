@@ -44,7 +44,7 @@ fit_programs() {
   fi
   found=$(programs_major)
   if [ "$found" != "$wanted" ]; then refuse "site $peer runs PostgreSQL $wanted, the programs here are of ${found:-no known version} ($bindir)" "install PostgreSQL $wanted here (apt-get install postgresql-$wanted) or correct binDirectory, then run the update again"; fi
-  find_major
+  find_major "$wanted"
 }
 
 # What came with the copy speaks of the other site. Later lines of this file win.

@@ -1,6 +1,6 @@
 // Facts are parsed at the door: what cannot be read is an error, never a default that permits something.
 import { diverged, lsnDistance, lsnNumber } from "../../plan/divergence";
-import { parseFacts, parseSiteFacts } from "../../plan/observed";
+import { parseFacts, parseSiteFacts, type SiteFacts } from "../../plan/observed";
 import { plan } from "../../plan/plan";
 import { observe } from "./world";
 import { scripts, wish } from "./wish";
@@ -135,17 +135,18 @@ describe("what stops a switchover before anything is touched", () => {
     expect(codes(site, more)).toContain(code);
   });
 
-  test("an empty site with the programs of another major is refused before the first copy", () => {
-    const empty = (programs: number): object => ({ version: undefined, role: "absent", programs });
-    const texts = (programs: number) => {
-      const sites = { ...seen.sites, b: { ...seen.sites.b, ...empty(programs) } };
+  test("an empty site without programs of its peer's major is refused before the first copy", () => {
+    const empty = (majors: readonly string[]): object => {
+      const { ground } = seen.sites.b as SiteFacts;
+      return { version: undefined, role: "absent", programs: 17, ground: { ...ground, majors } };
+    };
+    const texts = (majors: readonly string[]) => {
+      const sites = { ...seen.sites, b: { ...seen.sites.b, ...empty(majors) } };
       const made = plan(wish({ activeSite: "a" }), { ...seen, sites }, scripts);
       return made.refusals.map(({ what }) => what);
     };
-    expect(texts(15)).toEqual([]);
-    expect(texts(17)).toEqual([
-      "site b is empty and has the programs of PostgreSQL 17, site a runs 15",
-    ]);
+    expect(texts(["15", "17"])).toEqual([]);
+    expect(texts(["17"])).toEqual(["site b has the programs of PostgreSQL 17, site a runs 15"]);
   });
 
   test("what is broken at a lost site does not stop the failover from it", () => {

@@ -3,7 +3,7 @@ import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { findPostgres } from "../../lab/postgres/programs";
 import { cutOff, loseA } from "../../lab/lostPrimary";
-import { Pair, rowsAt } from "./harness";
+import { fakePrograms, Pair, password, rowsAt } from "./harness";
 
 jest.setTimeout(120_000);
 
@@ -17,6 +17,22 @@ const since = (major: number) =>
         run: test.skip,
         title: (text: string) => `${text} (skipped: came with PostgreSQL ${major})`,
       };
+
+test("an empty site with newer programs asks its peer for nothing that is unknown there", async () => {
+  const pair = await Pair.create();
+  try {
+    const other = version === 17 ? 18 : 17;
+    const bindir = fakePrograms(pair, { postgres: `echo "postgres (PostgreSQL) ${other}.1"` });
+    for (const site of ["a", "b"] as const)
+      await pair.holds(site, "prepare", { value: "h", password });
+    const lines = pair.epoch(1, "b", "a", "initial");
+    const { code, stderr } = await pair.verb("b", "seed", { ...lines, password, bindir });
+    const says = `site a runs PostgreSQL ${version}, the programs here are of ${other}`;
+    expect([code, stderr]).toEqual([77, expect.stringContaining(says)]);
+  } finally {
+    await pair.close();
+  }
+});
 
 describe("a pair", () => {
   let pair: Pair;
