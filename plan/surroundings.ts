@@ -6,6 +6,7 @@ export const surroundingsShape = {
   pair: text,
   senders: text,
   logical_slots: text,
+  kept_names: text,
 };
 type Told = z.infer<z.ZodObject<typeof surroundingsShape>>;
 
@@ -35,11 +36,14 @@ export interface Surroundings {
   readonly pair: string | undefined;
   readonly senders: readonly Sender[];
   readonly logicalSlots: readonly LogicalSlot[];
+  /** What synchronous_standby_names was before the promotion emptied it; undefined where nothing waits to come back. */
+  readonly keptNames: string | undefined;
 }
 
 export function surroundingsOf(facts: Told): Surroundings {
   return {
     pair: known(facts.pair),
+    keptNames: known(facts.kept_names) && decoded(facts.kept_names ?? ""),
     senders: entries(facts.senders).map(sender),
     logicalSlots: entries(facts.logical_slots).map(
       ([name = "", plugin = "", failover, synced]) => ({

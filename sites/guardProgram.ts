@@ -11,6 +11,7 @@ const END = "STANDBY_GUARD";
 /** The verb `postgres/delta`, in the order in which its files stand. */
 export const DELTA = [
   "postgres/alone",
+  "postgres/kept",
   "postgres/returned",
   "postgres/deltaScan",
   "postgres/deltaRows",
@@ -26,6 +27,7 @@ export const REJOIN = [
   "postgres/places",
   "postgres/alone",
   "postgres/remake",
+  "postgres/kept",
   "postgres/returned",
   "postgres/rejoin",
 ] as const;
@@ -52,7 +54,7 @@ export const SEED = [
 ] as const;
 
 /** Verbs that know what else replicates from a site. */
-const FOLLOWING = ["postgres/preflight", "postgres/settle", "postgres/repoint"] as const;
+const FOLLOWING = ["postgres/preflight", "postgres/repoint"] as const;
 
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
@@ -88,6 +90,11 @@ export function composeScripts(files: Scripts): Scripts {
     ),
     "postgres/observe": together(scripts, OBSERVE),
     "postgres/prepare": together(scripts, ["postgres/needs", "postgres/prepare"]),
+    "postgres/settle": together(scripts, [
+      "postgres/followers",
+      "postgres/kept",
+      "postgres/settle",
+    ]),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/seed": together(scripts, SEED),

@@ -5,6 +5,7 @@ import type { SiteFacts, SiteObserved } from "../observed";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
+import { namesPutAside, unmovable } from "./surroundings";
 import { zoneRefusals, zoneWarnings } from "./zones";
 import { answers } from "./answers";
 import { setUp, setUpWarnings } from "./setUp";
@@ -25,6 +26,7 @@ export function refusalsOf(
     ...acceptance(context, steps),
     ...records(context, acts),
     ...zoneRefusals(context),
+    ...unmovable(context, steps),
     ...approval(context, acts, digest),
   ];
 }
@@ -42,6 +44,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
       ? drift(context).map((one) => `${one.what}; ${one.hint}`)
       : []),
     ...(beforeHandOver(context) ? startingAnew(context.seen, context.from, context.to) : []),
+    ...namesPutAside(context),
     ...lateWrites(context),
     ...setUpWarnings(context),
     ...zoneWarnings(context),

@@ -52,7 +52,7 @@ configure() {
   {
     printf "\nprimary_conninfo = 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5'\n" \
       "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE"
-    printf "primary_slot_name = 'standby_%s'\nsynchronous_standby_names = ''\nstandby.state_directory = '%s'\n" "$site" "$state"
+    printf "primary_slot_name = 'standby_%s'\nstandby.state_directory = '%s'\n" "$site" "$state"
   } >>"$data.seed/postgresql.auto.conf"
   if [ -z "$config" ] && [ ! -e "$data.seed/postgresql.conf" ]; then
     refuse "site $peer keeps its configuration outside of PGDATA, and here is none for $data${config_choices:+ that is the only one ($config_choices)}" "set configFile of this site; without any: pg_createcluster --datadir=$data VERSION NAME makes one, then move the new $data away"

@@ -247,6 +247,7 @@ select concat_ws(E'\n',
       where application_name is distinct from 'standby_$peer' order by s.pid limit 20) as sender), '-'),
   'logical_slots=' || coalesce((select string_agg(concat_ws(':', slot_name, plugin, coalesce(facts->>'failover', '-'), coalesce(facts->>'synced', '-')), ',')
     from (select *, to_jsonb(r) as facts from pg_replication_slots r where slot_type = 'logical' and not temporary and slot_name <> '$delta_slot' order by slot_name limit 50) as slot), '-'),
+  'kept_names=' || case when not recovery and current_setting('synchronous_standby_names') = '' then coalesce(nullif($(b64_sql "current_setting('standby.kept_synchronous_standby_names', true)"), ''), '-') else '-' end,
   'other_slots=' || (select count(*) from pg_replication_slots where slot_name not in ('standby_$peer', 'standby_$site')),
   'async_overrides=' || (select count(*) from pg_db_role_setting where 'synchronous_commit=off' = any (setconfig)),
   'prepared_transactions=' || (select count(*) from pg_prepared_xacts),

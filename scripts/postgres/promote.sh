@@ -104,6 +104,13 @@ select clock_timestamp() as began, (current_setting('synchronous_standby_names')
 select count(pg_create_physical_replication_slot('standby_$peer', true)) as slot
   where not exists (select from pg_replication_slots where slot_name = 'standby_$peer') \gset
 \if :waits
+-- What was there comes back when the other site streams (settle).
+select coalesce((select setting from pg_file_settings where name = 'synchronous_standby_names' order by seqno desc limit 1), current_setting('synchronous_standby_names')) as names \gset
+select :'names' <> '' as kept \gset
+\if :kept
+set standby.kept_synchronous_standby_names = '';
+alter system set standby.kept_synchronous_standby_names = :'names';
+\endif
 alter system set synchronous_standby_names = '';
 select pg_reload_conf() as reloaded \gset
 \endif

@@ -29,6 +29,7 @@ main() {
     esac
   fi
   prove_join
+  bring_back
   fact streaming yes
 }
 
@@ -73,15 +74,23 @@ decide() {
   fi
 }
 
-conninfo() { printf 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5' "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE"; }
+conninfo() { printf 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5%s' "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE" "$extras"; }
+
+# A delayed standby cannot take over, so it goes; a person may set it again.
+name_delay() {
+  was=$(sed -n "s/^recovery_min_apply_delay *= *//p" "$data/postgresql.auto.conf" | tail --lines=1)
+  case $was in '' | 0 | "'0'") ;; *) say "recovery_min_apply_delay was $was here and is 0 now: with a delay this site could not take over" ;; esac
+}
 
 follow() {
   if [ "$way" = streaming ]; then return 0; fi
   checkpoint before-follow
+  connection_extras "$data/postgresql.auto.conf"
   case $running in
   yes) set_running primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" ;;
   *)
     leave_quarantine
+    name_delay
     set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" recovery_min_apply_delay 0
     start_postgres
     ;;

@@ -155,7 +155,9 @@ stand_by() { # FOLDER
   sync "$1/standby.signal"
   serving=$data
   data=$1
-  set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" restore_command '' recovery_min_apply_delay 0 synchronous_standby_names ''
+  connection_extras "$data/postgresql.auto.conf"
+  name_delay
+  set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" restore_command '' recovery_min_apply_delay 0
   data=$serving
 }
 

@@ -138,6 +138,7 @@ set_conf() { # NAME VALUE ...
   pattern='^$'
   while [ $# -gt 1 ]; do
     pattern="$pattern|^$1 *="
+    case $1$2 in restore_command | primary_conninfo) keep_line "$1" ;; *) ;; esac
     lines="$lines$1 = '$2'
 "
     shift 2
@@ -156,6 +157,7 @@ set_conf() { # NAME VALUE ...
 set_running() { # NAME VALUE ...
   {
     while [ $# -gt 1 ]; do
+      case $1$2 in restore_command | primary_conninfo) keep_sql "$1" ;; *) ;; esac
       printf "select 'alter system set %s = ''%s''' where current_setting('%s') <> '%s' \\\\gexec\n" "$1" "$2" "$1" "$2"
       shift 2
     done

@@ -39,6 +39,7 @@ SQL
   dropped=${dropped#,} leftover=${leftover#,}
   fact dropped "${dropped:--}"
   fact leftover "${leftover:--}"
+  bring_back_names
   if [ "$value" = yes ]; then later "DNS is pending, epoch $epoch stays open" "run the update again once DNS can be written"; fi
   # The proof has served; a token must not outlive its transition.
   rm -f "$state/token" "$state/permit"
