@@ -131,7 +131,7 @@ test("the slot is kept at the primary only, and the guard moves it up to what th
   const input = Object.entries({ ...pair.settings("a"), delta_slot });
   const program = guardProgram(loadScripts()).replace(
     /guard_main "\$@"\n$/,
-    `read_input <<'IN'\n${input.map(([key, value]) => `${key}=${value}\n`).join("")}IN\nadvance_slot\n`,
+    `read_input <<'IN'\n${input.map(([key, value]) => `${key}=${value}\n`).join("")}IN\nask_bound=5\nask_slot\n`,
   );
   execFileSync("sh", ["-s"], { input: program, cwd: "/", ...clusterOwner() });
   const [after] = await slots("a");
