@@ -108,6 +108,12 @@ test("what is wrong at both sites is said at once", () => {
   expect(codes(found)).toEqual(["superuser", "settings", "data-foreign", "versions", "disk"]);
 });
 
+test("an empty site with several majors has the primary's, whichever is the newest", () => {
+  expect(refusals(primary, { ...empty, programs: "17", majors: "15,17" })).toEqual([]);
+  const found = refusals(primary, { ...empty, programs: "17", majors: "16,17" });
+  expect(codes(found)).toEqual(["versions"]);
+});
+
 test("nothing is judged by what a site did not say", () => {
   const silent = { role: "absent", programs: "15", clock: "1000" };
   const { role, version, system_identifier: id = "" } = primary;
