@@ -97,6 +97,12 @@ export interface Ended {
   readonly stdout: string;
 }
 
+// What a transport may use (sites/transports/transport.ts): a folder of this call alone, and who calls.
+const ROOM = `work=$(mktemp -d) || exit 75
+trap 'rm -rf "$work"' EXIT
+uid=$(id -u)
+`;
+
 /** Runs shell text in which `enter_a` and `enter_b` are known. What is said on stderr goes to this terminal. */
 export function runWithSites(
   sites: Readonly<Record<SiteId, SiteAccess>>,
@@ -108,7 +114,7 @@ export function runWithSites(
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     child.stdin.on("error", () => undefined);
-    child.stdin.end(`${functions}${text}`);
+    child.stdin.end(`${ROOM}${functions}${text}`);
     child.once("error", reject);
     child.once("close", (code) => {
       resolve({ code: code ?? 255, stdout });
