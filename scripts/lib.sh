@@ -35,6 +35,7 @@ read_input() {
   find_owner
   find_config
   find_programs
+  name_unit
   export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
   # A role's own settings must not stop a verb: not its time limit, not its wait for a standby, not its search path.
   base_options="-c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog -c default_transaction_read_only=off"

@@ -6,10 +6,11 @@
 # Danger: a server that was started inside a login session dies with it, and a shutdown ends it beside its walsenders.
 # shellcheck disable=SC2154,SC2034 # lib.sh sets them; the verbs and the guard use what is set here
 
-units_folder=/etc/systemd/system
+units_folder=/etc/systemd/system unit='' bond=''
 
 # Sets `unit`, the owner, and `bond`, the file that binds it to the guard; '' where there is no systemd. Danger: the lab's sites
 # share the machine of whoever runs it. They set STANDBY_UNITS=none, and its systemd is left alone.
+# read_input calls it, while nothing has put another value into `name` or `config`.
 name_unit() {
   unit='' bond=''
   if [ "${STANDBY_UNITS:-}" = none ] || [ ! -d /run/systemd/system ] || ! command -v systemctl >/dev/null 2>&1; then return 0; fi
@@ -28,7 +29,7 @@ name_unit() {
   *) ;;
   esac
 }
-is_bound() { name_unit && [ -n "$unit" ] && [ -e "$bond" ]; }
+is_bound() { [ -n "$unit" ] && [ -e "$bond" ]; }
 
 # As root, or by the one command that sudo lets another account run.
 manager() {

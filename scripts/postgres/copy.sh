@@ -68,21 +68,21 @@ configure() {
 settle_settings() {
   added=''
   listens "$(effective listen_addresses)" && own=yes || own=no
-  while read -r key name value; do
-    if [ "$key" != set ]; then continue; fi
-    here=$(effective "$name")
-    case $name in
+  while read -r set_word set_name set_value; do
+    if [ "$set_word" != set ]; then continue; fi
+    here=$(effective "$set_name")
+    case $set_name in
     listen_addresses)
       if [ "$own" = yes ]; then continue; fi
-      case $value in
-      *"$peer_host"*) value=${value%%"$peer_host"*}$host${value#*"$peer_host"} ;;
-      *) listens "$value" || value='*' ;;
+      case $set_value in
+      *"$peer_host"*) set_value=${set_value%%"$peer_host"*}$host${set_value#*"$peer_host"} ;;
+      *) listens "$set_value" || set_value='*' ;;
       esac
       ;;
-    wal_level | wal_log_hints | hot_standby) case $here-$value in "$value-$here" | logical-* | *-off) continue ;; *) ;; esac ;;
-    *) case $here in '' | *[!0-9]*) ;; *) if [ "$here" -ge "$value" ]; then continue; fi ;; esac ;;
+    wal_level | wal_log_hints | hot_standby) case $here-$set_value in "$set_value-$here" | logical-* | *-off) continue ;; *) ;; esac ;;
+    *) case $here in '' | *[!0-9]*) ;; *) if [ "$here" -ge "$set_value" ]; then continue; fi ;; esac ;;
     esac
-    add_setting "$name" "$value"
+    add_setting "$set_name" "$set_value"
   done <<SETTINGS
 $peer_settings
 SETTINGS

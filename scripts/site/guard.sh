@@ -26,7 +26,7 @@ guard_main() {
   admit) guard_admit ;;
   units) guard_units ;;
   leave) guard_leave ;;
-  wanted) name_unit && wanted_sum ;;
+  wanted) wanted_sum ;;
   move) guard_move ;;
   *) fault "usage: guard boot|run|halt|status|hold|admit|units|leave|move" "see the first lines of $0" ;;
   esac

@@ -25,7 +25,6 @@ main() {
 
 # The guard writes its own units. An account other than root can only look whether that was done.
 install_units() {
-  name_unit
   if [ -z "$unit" ]; then return 0; fi
   if [ -n "$switch_user" ]; then
     "$state/guard" units </dev/null >&2 9>&- || fault "the units of the guard were not installed" "look at the lines above, then run the update again"

@@ -14,7 +14,6 @@ owner_word() {
 
 # For observe. units: same | differ | missing | - (no systemd).
 owner_facts() {
-  name_unit
   fact unit "${unit:--}"
   fact owner "$(owner_word)"
   if [ -z "$unit" ]; then

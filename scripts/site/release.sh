@@ -6,7 +6,6 @@
 
 main() {
   read_input
-  name_unit
   if [ -d "$state" ]; then
     take_lock
     # Danger: as long as PostgreSQL is bound to the guard, a guard that ends takes it along.

@@ -8,7 +8,6 @@
 # The units. Danger: what binds a running server to a guard that does not run yet would end it, so the guard comes first.
 guard_units() {
   watch_settings
-  name_unit
   if [ -z "$unit" ]; then return 0; fi
   if [ "$(id -u)" != 0 ]; then fault "only root can write units" "sudo $0 units"; fi
   changed=no
@@ -181,7 +180,6 @@ plain_unit() { database_unit | grep --invert-match --extended-regexp '^(# Writte
 # Danger: what binds PostgreSQL to the guard goes first, then the guard's own halt, then the guard.
 guard_leave() {
   watch_settings
-  name_unit
   if [ -z "$unit" ] || [ -z "$(cat "$(unit_files | head --lines=1)" "$bond" 2>/dev/null)" ]; then return 0; fi
   if [ "$(id -u)" != 0 ]; then refuse "only root can remove the units of this pair" "at site $site: sudo $state/guard leave; then run the update again"; fi
   case $unit in postgresql@*) rm -f "$bond" ;; *) put_unit "$bond" "$(plain_unit)" ;; esac
@@ -197,7 +195,6 @@ guard_leave() {
 }
 
 guard_move() {
-  name_unit
   if [ "$(owner_word)" = unit ]; then
     say "PostgreSQL runs inside $unit"
     return 0

@@ -228,6 +228,23 @@ describeHosts("PostgreSQL has one owner, the system unit", () => {
     await pair.resume();
   });
 
+  test("a primary that boots is read-only at first, and its guard opens it by itself", async () => {
+    const primary = pair.host(pair.primary);
+    await primary.cut();
+    await primary.powerOff();
+    await primary.powerOn();
+    await until(
+      "it answers",
+      60_000,
+      async () => (await pair.writable(pair.primary)) !== undefined,
+    );
+    expect(await pair.writable(pair.primary)).toBe(false);
+    await primary.mend();
+    await pair.ready();
+    expect(await pair.writable(pair.standby)).toBe(false);
+    await rests(pair.primary);
+  });
+
   test("without the guard's program PostgreSQL does not start at boot", async () => {
     await pair.hosts.b.must(["chmod", "-x", `${STATE}/guard`]);
     await pair.hosts.b.powerOff();

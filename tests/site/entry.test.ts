@@ -33,7 +33,6 @@ async function inside(text: string): Promise<string> {
   const head = `ago() { now; printf '%s' "$((now - $1))"; }
 read_input <<'INPUT'
 ${site.input({ guard: "1000 6000 16000 either" })}INPUT
-name_unit() { unit='' bond=''; }
 watch_settings
 `;
   const env = { PATH: `${site.bin}:${process.env["PATH"] ?? ""}` };
