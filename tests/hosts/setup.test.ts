@@ -146,3 +146,21 @@ describeHosts("two fresh Debian hosts", () => {
     }
   });
 });
+
+describeHosts("a site b without any cluster of Debian's", () => {
+  test("is told to make a configuration, and gets the copy then", async () => {
+    const hosts = await startHosts({ b: "none" });
+    try {
+      const stack = await HostsStack.open(hosts);
+      const text = errors(await stack.up());
+      expect(await stack.written()).toEqual([]);
+      expect(text).toContain(`site b: no postgresql.conf for ${MAIN}`);
+      await stack.type(text);
+      expect(errors(await stack.up())).toBe("");
+      const [row] = await hosts.b.query("select pg_is_in_recovery() as standby");
+      expect(row).toEqual({ standby: true });
+    } finally {
+      await hosts.close();
+    }
+  });
+});
