@@ -8,7 +8,7 @@ import type { Machine, Make } from "./make";
 import { Link, type Address } from "./network";
 import { Power } from "./power";
 import { room } from "./room";
-import { must, told } from "./run";
+import { CONSOLE, must, told } from "./run";
 import type { Door } from "./door";
 
 const BOOT_MS = 90_000;
@@ -196,9 +196,3 @@ export class Host {
     await this.disk.remove();
   }
 }
-
-const CONSOLE = [
-  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  "HOME=/root",
-  "LANG=C.UTF-8",
-];

@@ -11,3 +11,10 @@ export async function must(command: readonly string[], input = ""): Promise<stri
 export function told(command: readonly string[], { exitCode, stdout, stderr }: SiteRun): string {
   return `${command.join(" ").trim().slice(0, 200)}: exit ${exitCode}\n${stderr}${stdout}`.trim();
 }
+
+/** Environment of root's console on a host. */
+export const CONSOLE = [
+  "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  "HOME=/root",
+  "LANG=C.UTF-8",
+];
