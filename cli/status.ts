@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { unguardedText } from "../plan/supervision";
 import { SITE_IDS } from "../plan/terms";
+import { awayText } from "../plan/unreadable";
 import type { ToldPlan } from "./previewFile";
 import type { Talk } from "./talk";
 
@@ -33,7 +34,7 @@ export function status(plan: ToldPlan, talk: Talk): void {
       seen.settled === undefined ? undefined : `settled epoch ${seen.settled}`,
       ...Object.entries(seen.services ?? {}).map(([name, state]) => `${name} ${state}`),
     ].filter((one) => one !== undefined);
-    const text = seen.reach === "up" ? known.join(", ") : `not reached (${seen.why ?? "?"})`;
+    const text = seen.reach === "up" ? known.join(", ") : awayText(seen);
     talk.say(`  site ${site}: ${text}`);
   }
   for (const warning of plan.warnings) talk.say(`  note: ${warning}`);

@@ -4,6 +4,7 @@ import { count, flag, maybe, text } from "./fields";
 import { groundSchema, type Ground } from "./ground";
 import { surroundingsOf, surroundingsShape } from "./surroundings";
 import { KINDS, ROLES, SITE_IDS, type EpochRecord, type SiteId } from "./terms";
+import { unreadable, type SiteAway } from "./unreadable";
 
 /**
  * What was seen: facts that the sites and the DNS servers themselves gave, read just before the plan.
@@ -200,8 +201,8 @@ export type SiteFacts = z.infer<typeof siteFactsSchema> & {
   readonly ground: Ground;
 };
 
-/** A site, as it was seen. `why` says what the transport reported. */
-export type SiteObserved = SiteFacts | { readonly reach: "unknown"; readonly why: string };
+/** A site, as it was seen. */
+export type SiteObserved = SiteFacts | SiteAway;
 
 /** The witness as the authoritative servers answer it. `unknown`: no server answered, which is never "no witness". */
 export type WitnessObserved =
@@ -231,6 +232,12 @@ export interface DnsObserved {
 export interface Observed {
   readonly sites: Readonly<Record<SiteId, SiteObserved>>;
   readonly dns: DnsObserved;
+}
+
+/** What the observe verb said: facts, or why it cannot tell. Throws as {@link parseSiteFacts} does. */
+export function siteObserved(lines: string): SiteObserved {
+  const facts = parseFacts(lines);
+  return facts["role"] === "unreadable" ? unreadable(facts) : parseSiteFacts(lines);
 }
 
 /** Parses the `key=value` lines of the observe verb. Throws with the keys that could not be read. */

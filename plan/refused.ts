@@ -2,16 +2,17 @@ import type { Desired } from "./desired";
 import { factsOf, writable } from "./newest";
 import type { Observed, SiteFacts, SiteObserved } from "./observed";
 import type { Refusal } from "./step";
-import type { EpochRecord, SiteId } from "./terms";
+import { SITE_IDS, type EpochRecord, type SiteId, type Transition } from "./terms";
+import { awayText, type SiteAway } from "./unreadable";
 
 /** What stops a transition before it is planned: each says what was seen and the exact next act. */
 
-const roleOf = (site: SiteObserved): string => (site.reach === "up" ? site.role : "not reached");
+const roleOf = (site: SiteObserved): string => (site.reach === "up" ? site.role : awayText(site));
 
 function position(site: SiteObserved): string {
   return site.reach === "up"
     ? `timeline ${String(site.timeline)}, ${String(site.lsn)}`
-    : "not reached";
+    : awayText(site);
 }
 
 export function twoWriters(seen: Observed): readonly Refusal[] {
@@ -33,13 +34,42 @@ export function recordsDiffer(what: string): Refusal {
   };
 }
 
-export function notReached(site: SiteId, why: string, more = ""): Refusal {
-  return {
-    code: "not-reached",
-    what: `site ${site} was not reached (${why}). ${more}`.trim(),
-    hint: `mend the way to site ${site} and run pulumi up again, or name the other site in activeSite.`,
-    later: true,
-  };
+/** One that answers and is unreadable is refused by {@link unreadableSites}. */
+export function notReached(site: SiteId, seen: SiteAway, more = ""): readonly Refusal[] {
+  if (seen.reach === "unreadable") return [];
+  return [
+    {
+      code: "not-reached",
+      what: `site ${site} was not reached (${seen.why}). ${more}`.trim(),
+      hint: `mend the way to site ${site} and run pulumi up again, or name the other site in activeSite.`,
+      later: true,
+    },
+  ];
+}
+
+/**
+ * Sites that answer without anybody being able to say what their database is. At rest they are named and stop nothing; else a
+ * person mends the way, or says for this epoch that the site that is left accepts no writes.
+ */
+export function unreadableSites(
+  wish: Desired,
+  seen: Observed,
+  { transition, from, epoch }: { transition: Transition; from: SiteId; epoch: number },
+): readonly Refusal[] {
+  if (transition === "none" || transition === "rejoin") return [];
+  const mayAccept = transition === "failover" || transition === "resume";
+  const accepted = mayAccept && wish.acceptUnproven === epoch ? [from] : [];
+  return SITE_IDS.filter((site) => !accepted.includes(site)).flatMap((site) => {
+    const there = seen.sites[site];
+    if (there.reach !== "unreadable") return [];
+    return [
+      {
+        code: "unreadable",
+        what: `site ${site} answers, but what its database is cannot be told: ${there.why}. That is neither absent nor down`,
+        hint: there.hint,
+      },
+    ];
+  });
 }
 
 /** A pair that nothing is recorded of may still have a witness that no server can show now. */
@@ -98,7 +128,7 @@ export function unprovenResume(
   return [
     {
       code: "unproven-resume",
-      what: `site ${from} was asked to take over and is not reached, so nothing proves that it was not promoted; nothing is started (safe hold)`,
+      what: `site ${from} was asked to take over and is ${awayText(seen.sites[from])}, so nothing proves that it was not promoted; nothing is started (safe hold)`,
       hint: `mend the way to site ${from} and run pulumi up again; or, if you know that it does not accept writes: pulumi config set acceptUnproven ${epoch} && pulumi up --yes --skip-preview`,
       later: true,
     },

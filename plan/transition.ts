@@ -21,6 +21,7 @@ import {
   recordsDiffer,
   twoWriters,
   unprovenResume,
+  unreadableSites,
   wishNamesEmptySite,
   witnessUnknown,
 } from "./refused";
@@ -61,7 +62,8 @@ export function transition(wish: Desired, seen: Observed): Decision {
   if (typeof newest === "string") return undecided(wish, [recordsDiffer(newest), ...two]);
   const decided =
     newest === undefined ? firstTime(wish, seen) : next(wish, seen, newest.record, settled(seen));
-  return two.length === 0 ? decided : { ...decided, refusals: two };
+  if (two.length > 0) return { ...decided, refusals: two };
+  return { ...decided, refusals: [...unreadableSites(wish, seen, decided), ...decided.refusals] };
 }
 
 /** Sites that were not looked at on purpose: the witness alone says what a flag would do. Shown in previews, never run. */
@@ -107,8 +109,8 @@ function firstTime(wish: Desired, seen: Observed): Decision {
   const base = { transition: "initial", epoch, from, to, kind: "initial", fresh: true } as const;
   const here = seen.sites[to];
   const { witness } = seen.dns;
-  if (here.reach === "unknown") {
-    return { ...base, refusals: [notReached(to, here.why, "It is the site to start from.")] };
+  if (here.reach !== "up") {
+    return { ...base, refusals: notReached(to, here, "It is the site to start from.") };
   }
   const other = otherCluster(wish, seen);
   if (other.length > 0) return { ...base, refusals: [...other, ...noPrimary(wish, seen, to)] };
@@ -138,7 +140,7 @@ function carryOn(wish: Desired, seen: Observed, newest: EpochRecord, open: boole
   const same = (what: Transition, refusals: readonly Refusal[] = []): Decision => ({
     ...{ transition: what, epoch, from, to, kind, fresh: false, refusals },
   });
-  if (here.reach === "unknown") return same(kind, [notReached(to, here.why)]);
+  if (here.reach !== "up") return same(kind, notReached(to, here));
   if (!open && here.role === "primary") {
     const moved = SITE_IDS.some((site) => readdressed(wish, seen, site));
     const whole = left.reach !== "up" || (atRest(left, epoch) && !moved);
@@ -198,8 +200,8 @@ function turn(wish: Desired, seen: Observed, newest: EpochRecord, open: boolean)
     const stops = refusals ?? unfit(wish, seen, record);
     return { ...record, transition: kind, fresh: true, refusals: stops };
   };
-  if (here.reach === "unknown") {
-    return turned("switchover", [notReached(to, here.why, "It is the site that shall serve.")]);
+  if (here.reach !== "up") {
+    return turned("switchover", notReached(to, here, "It is the site that shall serve."));
   }
   if (open && mustFinish(seen, newest)) {
     return turned("resume", [promotionBegun(newest.epoch, from, to)]);

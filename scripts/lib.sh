@@ -97,7 +97,12 @@ give_to_owner() { if [ -n "$switch_user" ]; then chown "$switch_user:" "$@"; fi;
 # The state folder. `store` is lasting; `keep` is whole or absent, but a crash may take it back.
 recall() {
   recalled=''
-  if [ -r "$state/$1" ]; then IFS= read -r recalled <"$state/$1" || :; fi
+  if [ -r "$state/$1" ]; then
+    IFS= read -r recalled <"$state/$1" || :
+  elif [ -e "$state/$1" ]; then
+    # Danger: a record that cannot be read must not pass for no record.
+    refuse "account $(id -un) may not read $state/$1" "as root at this site: chown --recursive --reference=$data $state; then run the update again"
+  fi
 }
 keep() {
   printf '%s\n' "$2" >"$state/$1.$new"
@@ -116,6 +121,10 @@ forget() { rm -f "$state/$1" && sync "$state"; }
 # One writing verb at a time. Descriptor 9 holds the lock; a child that outlives its verb keeps holding it, so that the
 # next verb waits for it. Only a server must not: see start_postgres.
 take_lock() {
+  if [ ! -x "$state" ]; then
+    find_data
+    if [ "$there" = unreadable ]; then cannot_tell; fi
+  fi
   if [ ! -d "$state" ]; then refuse "the state folder $state is missing" "run the prepare step of this site first"; fi
   exec 9>>"$state/lock"
   give_to_owner "$state/lock"
@@ -164,25 +173,4 @@ sql() {
 peer_sql() {
   as_owner timeout 10 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --no-password \
     "host=$peer_host port=$peer_port user=$replication_user dbname=$database connect_timeout=3 $*"
-}
-
-# The live postmaster. A zombie (killed, not reaped) is dead, and so is a process that only inherited the number.
-is_alive() {
-  { IFS= read -r process_stat <"/proc/$1/stat"; } 2>/dev/null || return 1
-  process_stat=${process_stat##*) }
-  case $process_stat in Z* | X*) return 1 ;; *) return 0 ;; esac
-}
-postmaster() {
-  pid='' pid_port='' pid_socket='' pid_status=''
-  if [ ! -r "$data/postmaster.pid" ]; then return 1; fi
-  { read -r pid && read -r _ && read -r _ && read -r pid_port && read -r pid_socket && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
-  case $pid in '' | *[!0-9]*) return 1 ;; *) ;; esac
-  # shellcheck disable=SC3013 # dash, busybox, bash and POSIX 2024 know it
-  is_alive "$pid" && [ "/proc/$pid/cwd" -ef "$data_path" ]
-}
-# Any process that works in the data folder: a backend that outlived its postmaster may still acknowledge a commit.
-# find ends with 1 when a process went away meanwhile. Danger: any other failure must not read as "nobody".
-# shellcheck disable=SC2120 # a folder under another name is given where it has one
-data_processes() { # [FOLDER]
-  find /proc/[0-9]*/cwd -maxdepth 0 -lname "${1:-$data_path}" 2>/dev/null || [ "$?" = 1 ] || echo /proc/unknown/cwd
 }

@@ -42,7 +42,7 @@ export const OBSERVE = [
 ] as const;
 
 /** What every verb stands on, likewise. */
-export const LIB = ["lib", "versions", "hold", "wal", "place", "owner"] as const;
+export const LIB = ["lib", "versions", "hold", "wal", "place", "present", "owner"] as const;
 
 /** The verb `postgres/seed`, likewise. */
 export const SEED = [

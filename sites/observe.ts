@@ -1,5 +1,5 @@
 import type { Desired } from "../plan/desired";
-import { parseSiteFacts, type SiteObserved } from "../plan/observed";
+import { siteObserved, type SiteObserved } from "../plan/observed";
 import { partCommand } from "../plan/render/command";
 import type { Scripts } from "../plan/scripts";
 import { SITE_IDS, type SiteId } from "../plan/terms";
@@ -28,7 +28,7 @@ export async function observeSite(
   const outcome = await runCommand(partCommand(part, wish, scripts), {}, OBSERVE_SECONDS + 10);
   if (outcome.code !== 0) return { reach: "unknown", why: reason(outcome.code, outcome.stderr) };
   try {
-    return parseSiteFacts(outcome.stdout);
+    return siteObserved(outcome.stdout);
   } catch (error) {
     return { reach: "unknown", why: `its facts could not be read: ${String(error)}` };
   }

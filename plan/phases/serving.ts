@@ -6,6 +6,7 @@ import { rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
 import { rejoinParts } from "./rejoining";
+import { awayText } from "../unreadable";
 import {
   checkPart,
   epochLines,
@@ -160,6 +161,9 @@ export const outside: Phase = {
 function whyWaiting(context: Context): string | undefined {
   const { from, left, here, wish } = context;
   if (left.reach !== "up") {
+    if (left.reach === "unreadable") {
+      return `site ${from} is ${awayText(left)}; ${left.hint} Then: pulumi up`;
+    }
     return `site ${from} is away (${left.why}); the pair runs without a standby. When it is back: pulumi up`;
   }
   const [mine, theirs] = [left.systemIdentifier, factsOf(here)?.systemIdentifier];

@@ -2,6 +2,7 @@ import { reachedFacts, type Context } from "../phases/context";
 import { pivotName, siteName } from "../desired";
 import { startingAnew } from "../followers";
 import type { SiteFacts, SiteObserved } from "../observed";
+import { awayText, type SiteAway } from "../unreadable";
 import { factsOf, fenced } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
@@ -132,11 +133,11 @@ function beforeHandOver(context: Context): boolean {
 }
 
 // Only what that guard itself told the other site, in this term, says that one runs there.
-function unreachedText({ from, wish, here }: Context, why: string): string {
+function unreachedText({ from, wish, here }: Context, away: SiteAway): string {
   const facts = factsOf(here);
   const told = facts?.peerGuard;
   const guarded = facts !== undefined && told !== undefined && told.epoch > facts.promoted;
-  return `site ${from} was not reached (${why}): nothing proves that it has stopped accepting writes; ${
+  return `site ${from} is ${awayText(away)}: nothing proves that it has stopped accepting writes; ${
     guarded
       ? `that is assumed after ${wish.guard.bound} s, the bound of its guard`
       : `no guard is known to run there, so it may go on for as long as it likes`
@@ -169,7 +170,7 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
       what: [
         left.reach === "up"
           ? `site ${from} answers, but has no database any more (${left.role})`
-          : unreachedText(context, left.why),
+          : unreachedText(context, left),
         `promoting site ${decision.to} may leave acknowledged writes behind at site ${from} (epoch ${epoch})`,
         ...(stale.length === 0
           ? []

@@ -1,5 +1,6 @@
 import type { SiteSeen, ToldPlan } from "../dns/previewJson";
 import { unreachable } from "../terms";
+import { awayText } from "../unreadable";
 
 /** Seconds one write takes at the vendor, and until its name servers answer it: allowances, not measurements. */
 const APPLY_SECONDS = 0.5;
@@ -36,7 +37,7 @@ export function databaseLine(told: ToldPlan): string {
 }
 
 function siteText(site: SiteSeen): string {
-  if (site.reach !== "up") return `not reached (${(site.why ?? "").replaceAll(/\s+/g, " ")})`;
+  if (site.reach !== "up") return awayText(site);
   const at = site.lsn === undefined ? "" : ` at ${site.lsn}`;
   const lag = site.lagBytes === undefined ? "" : `, standby ${site.lagBytes} bytes behind`;
   return `${site.role ?? "unclear"}${at}${lag}`;

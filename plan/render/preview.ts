@@ -2,6 +2,7 @@ import type { Observed, SiteObserved } from "../observed";
 import type { Plan } from "../plan";
 import { SITE_IDS, type SiteId } from "../terms";
 import { unguardedText } from "../supervision";
+import { awayText } from "../unreadable";
 import { checklistLines, headline } from "./checklist";
 
 /**
@@ -32,7 +33,7 @@ function failoverNeeds({ from, to, epoch }: Plan): string {
 }
 
 function siteLine(site: SiteId, seen: SiteObserved, plan: Plan): string {
-  if (seen.reach !== "up") return `not reached (${seen.why}), which is not the same as down`;
+  if (seen.reach !== "up") return `${awayText(seen)}, which is not the same as down`;
   const serves = site === plan.to ? "shall serve" : "shall stand by";
   const lag = seen.lagBytes === undefined ? "" : `, standby ${seen.lagBytes} bytes behind`;
   const position = seen.lsn === undefined ? "" : ` at ${seen.lsn}`;

@@ -19,8 +19,9 @@ main() {
   if [ -n "$epoch" ]; then adopt; fi
   # Its name: the plan's epoch, which before the witness is not announced to any site.
   delta_epoch=${delta_epoch:-${epoch:-0}}
+  has_database || :
   after_alone
-  if [ ! -e "$data/PG_VERSION" ]; then
+  if ! has_database; then
     fact delta none
     return 0
   fi

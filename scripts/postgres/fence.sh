@@ -8,8 +8,9 @@ main() {
   read_input
   take_lock
   adopt
+  has_database || :
   after_alone
-  if [ ! -e "$data/PG_VERSION" ]; then refuse "no database in $data" "check dataDirectory of this site"; fi
+  if ! has_database; then refuse "no database in $data" "check dataDirectory of this site"; fi
   recall promoted
   if [ "${recalled%% *}" = "$epoch" ] && [ "$to" = "$site" ]; then refuse "this site was promoted in epoch $epoch" "run the update again, the only way is forward"; fi
   stop_ms=0

@@ -5,12 +5,19 @@ main() {
   read_input
   # Settings are reported as the applications get them, not as the verbs do.
   export PGOPTIONS="-c statement_timeout=0 -c search_path=pg_catalog$session_options"
+  # What cannot be told ends it here, and the plan says it.
+  untold=tell_unread
+  present=no
+  if has_database; then
+    present=yes
+    postmaster || :
+  fi
   fact clock "$(date +%s%3N)"
   observe_programs
   observe_state
   observe_services
   if wants_ground; then observe_ground; fi
-  if [ ! -e "$data/PG_VERSION" ]; then
+  if [ "$present" = no ]; then
     observe_empty
     # What cannot be looked into is not known to be empty.
     role=absent
@@ -19,13 +26,22 @@ main() {
     fact signal no
     return 0
   fi
-  read -r version <"$data/PG_VERSION" || fault "cannot read $data/PG_VERSION" "run as root or as the owner of the data folder"
   fact version "$version"
   signal=no
   if [ -e "$data/standby.signal" ]; then signal=yes; fi
   fact signal "$signal"
   observe_control
   observe_role
+}
+
+tell_unread() {
+  fact role unreadable
+  fact unread "$unread"
+  fact unread_path "$unread_path"
+  fact account "$(id -un)"
+  fact data_owner "$(stat --format=%U "$data" 2>/dev/null || echo -)"
+  fact pid "${pid:--}"
+  exit 0
 }
 
 observe_programs() {

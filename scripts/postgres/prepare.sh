@@ -8,7 +8,7 @@ main() {
   take_lock
   if [ -n "$password" ]; then remember_password; fi
   stay_down_at_boot
-  if [ ! -e "$data/PG_VERSION" ]; then
+  if ! has_database; then
     if [ -n "$config" ]; then admit_pair "${config%/*}/pg_hba.conf"; fi
   else
     if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi

@@ -12,7 +12,7 @@ main() {
   if [ -n "$epoch" ]; then adopt; fi
   delta_epoch=${delta_epoch:-$epoch}
   after_alone
-  if [ ! -e "$data/PG_VERSION" ] && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
+  if ! has_database && [ ! -e "$state/rejoin" ]; then later_way seed "no database in $data" "run the update again, it copies the database"; fi
   ask_peer "$(slot_sql)"
   way=''
   take_up

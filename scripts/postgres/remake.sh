@@ -25,7 +25,7 @@ take_up() {
     ;;
   rewind* | reseed*)
     # With the folder under its own name nothing had begun.
-    if [ -e "$data/PG_VERSION" ]; then
+    if has_database; then
       forget rejoin
     else
       say "an earlier ${recalled%% *} did not end; the database is copied anew"

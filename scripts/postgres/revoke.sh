@@ -20,7 +20,7 @@ main() {
   if [ -e "$state/permit" ]; then rm -f "$state/permit"; fi
   sync "$state"
   checkpoint permit-gone
-  if [ -e "$data/PG_VERSION" ]; then stay_standby; fi
+  if has_database; then stay_standby; fi
   fact revoked yes
 }
 

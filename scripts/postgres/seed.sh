@@ -7,7 +7,7 @@ main() {
   take_lock
   if [ -n "$epoch" ]; then adopt; fi
   recall rejoin
-  if [ ! -e "$data/PG_VERSION" ]; then
+  if ! has_database; then
     case $recalled in
     'ready seed'*) ;;
     # Danger: put aside to be recovered, it may be the only copy of acknowledged writes.

@@ -7,7 +7,7 @@
 
 # A site that no epoch is recorded at is no part of a pair yet: nothing could have taken its place.
 guard_hold() {
-  if [ ! -r "$data/PG_VERSION" ] || postmaster || [ -e "$data/standby.signal" ]; then return 0; fi
+  if ! has_database || postmaster || [ -e "$data/standby.signal" ]; then return 0; fi
   recall record
   if [ -z "$recalled" ]; then return 0; fi
   hold_or_place "the host has booted"
@@ -31,7 +31,7 @@ hold_or_place() { # REASON
 }
 
 guard_admit() {
-  if [ ! -r "$data/PG_VERSION" ]; then return 0; fi
+  if ! has_database; then return 0; fi
   asked='' extra=''
   take_request
   server_options

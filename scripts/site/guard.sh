@@ -34,7 +34,7 @@ guard_main() {
 
 guard_boot() {
   watch_settings
-  if [ ! -r "$data/PG_VERSION" ]; then
+  if ! has_database; then
     say "no database in $data, nothing to start"
     fact role absent
     return 0

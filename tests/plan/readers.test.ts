@@ -240,7 +240,7 @@ describe("what a person reads", () => {
     const gone: World = { ...world, a: { ...world.a, reach: false } };
     const text = refusalText(planFor(gone, { activeSite: "b" })).split("\n");
     expect(text[0]).toBe("Nothing was changed: failover to site b is refused.");
-    expect(text[1]).toContain("site a was not reached (ssh: timed out)");
+    expect(text[1]).toContain("site a is not reached (ssh: timed out)");
     expect(text).toContain("HINT: to accept for this epoch and go on:");
     expect(text).toContain("  pulumi config set acceptLoss 2");
     expect(text).toContain("  pulumi config set acceptUnproven 2");
