@@ -1,5 +1,5 @@
 #!/bin/sh
-# delta: export the acknowledged writes that only this returned site holds, before anything rewinds it. value=export|status
+# delta: export the acknowledged writes that only this returned site holds, before anything rewinds it. value=export|status|show
 # The site is in recovery, follows nobody and is only read. The result lies in STATE/delta/EPOCH, outside the data:
 #   delta.sql (one transaction, to be applied at the peer), rows.N.copy (COPY text), rows.jsonl (for eyes), summary.
 # Marker STATE/delta.done: EPOCH FORK END SHA256, written last. Danger: without it nothing may replace this site's data.
@@ -13,6 +13,14 @@ main() {
     if postmaster && [ "$(echo 'select pg_is_in_recovery()' | sql)" = f ]; then primary=yes; fi
     fact primary "$primary"
     report_marker
+    return 0
+  fi
+  if [ "$value" = show ]; then
+    report_marker
+    if [ -n "$recalled" ]; then
+      cat "$folder/summary" >&2
+      head --lines=20 "$folder/rows.jsonl" >&2
+    fi
     return 0
   fi
   take_lock

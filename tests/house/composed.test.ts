@@ -12,6 +12,7 @@ import { ROOT } from "./tree";
 // Not verbs: what stands in front of them, what runs where Pulumi runs, and the guard, which is a program of its own.
 const NO_VERBS = new Set<string>([
   "runner",
+  "handOn",
   "postgres/followers",
   ...LIB,
   ...GUARD_PARTS,
