@@ -13,7 +13,8 @@ main() {
   declare_followers
   recall followers
   made='' anew=''
-  each_slot "$recalled" make_slot
+  noted=$recalled
+  each_slot "$noted" make_slot
   each_slot "$(declared_slots)" make_slot
   fact slots_made "${made#,}"
   fact starts_anew "${anew#,}"
@@ -84,6 +85,15 @@ call_follower() {
     say "follower $follower was ended and has no repoint command: point it to $host:$port by hand"
     return 0
   fi
+  # The one it was seen to use, where the program names none.
+  case ",$noted" in
+  *",$follower:"*)
+    seen_slot=",$noted"
+    seen_slot=${seen_slot#*",$follower:"}
+    slot=${slot:-${seen_slot%%:*}}
+    ;;
+  *) ;;
+  esac
   now
   left=$(((deadline - now) / 100))
   if [ "$left" -gt 30 ]; then left=30; fi

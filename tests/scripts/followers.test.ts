@@ -95,14 +95,14 @@ test("one that hangs does not hold up the stop, has its slot at the new primary,
   const [hanging] = receivers;
   hanging?.kill("SIGSTOP");
   await pair.a.query("insert into ledger select generate_series(1, 1000)");
-  const repoint = `echo "$STANDBY_FOLLOWER $STANDBY_SITE $STANDBY_HOST $STANDBY_PORT \${PGOPTIONS-none}" >>${told}`;
+  const repoint = `echo "$STANDBY_FOLLOWER $STANDBY_SITE $STANDBY_HOST $STANDBY_PORT $STANDBY_SLOT \${PGOPTIONS-none}" >>${told}`;
   const { fence, repointed, settled } = await flip("a", "b", 2, repoint);
   hanging?.kill("SIGKILL");
   expect(fence.facts["followers_ended"]).toBe("archive");
   // Half of the bound is what an unknown one is given.
   expect(Number(fence.facts["stop_ms"])).toBeLessThan(2000);
   expect(repointed.facts).toMatchObject({ slots_made: "archive", followers: "archive:repointed" });
-  expect(readFileSync(told, "utf8")).toBe(`archive b ${pair.b.host} ${pair.b.port} none\n`);
+  expect(readFileSync(told, "utf8")).toBe(`archive b ${pair.b.host} ${pair.b.port} archive none\n`);
   expect(await slots("b")).toEqual(["archive", "standby_a"]);
   expect([settled.facts["dropped"], await slots("a")]).toEqual(["standby_b,archive", []]);
 });

@@ -5,14 +5,16 @@ import { put } from "../../input/put";
 /** README's pair, entered as root over ssh, with values put at paths. */
 
 const config = new pulumi.Config();
+// The address of site a, for a host that takes the place of a lost one.
+const hostA = config.get("hostA") ?? "192.0.2.10";
 const args: Record<string, unknown> = {
   activeSite: config.require("activeSite"),
   sites: {
     a: {
       provider: "hetzner",
       region: "fsn1",
-      addresses: { v4: "192.0.2.10" },
-      transport: ssh({ host: "192.0.2.10", user: "root", hostKeys: [config.require("hostKeyA")] }),
+      addresses: { v4: hostA },
+      transport: ssh({ host: hostA, user: "root", hostKeys: [config.require("hostKeyA")] }),
     },
     b: {
       provider: "scaleway",
