@@ -88,8 +88,9 @@ find_owner() {
   if [ -d "$data" ]; then switch_user=$(stat --format=%U "$data"); fi
   home=$(getent passwd "$switch_user" | cut --delimiter=: --fields=6)
 }
+# Danger: with root's home psql looks for certificates where the owner may not look, and falls back to no encryption.
 as_owner() {
-  if [ -z "$switch_user" ]; then "$@"; else setpriv --reuid="$switch_user" --regid="$(id -g "$switch_user")" --init-groups "$@"; fi
+  if [ -z "$switch_user" ]; then "$@"; else HOME=${home:-/} setpriv --reuid="$switch_user" --regid="$(id -g "$switch_user")" --init-groups "$@"; fi
 }
 # A file that root made would lock the owner out of its own state.
 give_to_owner() { if [ -n "$switch_user" ]; then chown "$switch_user:" "$@"; fi; }

@@ -10,7 +10,7 @@ const APP = "wal of the shop";
 /** What a person types to have the WAL stored, at whichever host serves. */
 const STORE = [
   "install --directory --owner=postgres --mode=700 /var/lib/wal",
-  `systemd-run --quiet --collect --unit=wal-store --uid=postgres ${BIN}/pg_receivewal --directory=/var/lib/wal --slot=wal_store --dbname="application_name='${APP}'"`,
+  `systemd-run --quiet --collect --unit=wal-store --uid=postgres ${BIN}/pg_receivewal --no-loop --directory=/var/lib/wal --slot=wal_store --dbname="application_name='${APP}'"`,
 ].join(" && ");
 const FOLLOWER = {
   name: "wal-store",

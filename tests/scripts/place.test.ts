@@ -138,3 +138,13 @@ describe("the folders", () => {
     expect(text).toContain("writable");
   });
 });
+
+describe("what runs as the database's owner", () => {
+  onHost(`has the owner's home: a psql that looks in root's cannot encrypt${why}`, () => {
+    const text = `${scriptText(scripts, "lib")}\nhome=/var/lib/postgresql switch_user=postgres\nas_owner sh -c 'echo "$HOME $(id -un)"'\necho "$HOME"\n`;
+    const env = { ...process.env, HOME: "/root" };
+    expect(execFileSync("sh", ["-s"], { input: text, encoding: "utf8", env })).toBe(
+      "/var/lib/postgresql postgres\n/root\n",
+    );
+  });
+});
