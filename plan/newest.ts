@@ -36,8 +36,10 @@ export function fenced(site: SiteObserved): boolean {
 /** Can still give a token: it is writable, or it was stopped cleanly with its signal placed. */
 export function canHandOver(site: SiteObserved): boolean {
   if (site.reach !== "up") return false;
+  // One that its own guard has closed was cut off: the other site may lack what it wrote last, and fetches it in a failover.
   return (
-    writable(site) || (site.role === "down" && site.signal && site.controlState === "shut_down")
+    writable(site) ||
+    (site.role === "down" && site.signal && !site.held && site.controlState === "shut_down")
   );
 }
 
@@ -47,6 +49,8 @@ export function canHandOver(site: SiteObserved): boolean {
  */
 export function replaced(site: SiteObserved): boolean {
   if (site.reach !== "up") return true;
+  // Its own guard has closed it, and nobody has touched it since.
+  if (site.held) return false;
   if (site.role === "standby") return site.upstream !== undefined;
   return site.role === "down" && /recovery/.test(site.controlState ?? "recovery");
 }

@@ -84,7 +84,7 @@ export function witnessUnknown(why: string): Refusal {
 
 export function noPrimary(wish: Desired, seen: Observed, to: SiteId): readonly Refusal[] {
   const here = seen.sites[to];
-  if (here.reach === "up" && here.role === "primary") return [];
+  if (here.reach === "up" && (here.role === "primary" || here.held)) return [];
   const clusters = here.reach === "up" ? here.ground.clusters : [];
   const others = clusters.length === 0 ? "" : `; Debian's clusters there: ${clusters.join(", ")}`;
   return [
@@ -190,7 +190,7 @@ export function mayRestart(
     {
       code: "cannot-confirm",
       what: `site ${to} is not writable and epoch ${epoch} cannot be confirmed: site ${from} was not reached and no server answered for the witness with this epoch`,
-      hint: `restore DNS or the way to site ${from}, then run pulumi up again.`,
+      hint: `restore DNS or the way to site ${from}, then run pulumi up again; or, if you know that site ${from} does not accept writes: pulumi config set acceptUnproven ${epoch} && pulumi up --yes --skip-preview`,
       later: true,
     },
   ];

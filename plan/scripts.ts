@@ -16,6 +16,7 @@ export const GUARD_PARTS = [
   "lib",
   "site/query",
   "site/guard",
+  "postgres/extent",
   "site/admit",
   "site/watch",
   "site/asking",

@@ -149,7 +149,13 @@ function carryOn(wish: Desired, seen: Observed, newest: EpochRecord, open: boole
   const promoted = promotedIn(here, epoch);
   // Danger: with the promotion recorded no fence runs again, so the other site must not be writable by now.
   if (promoted && !writable(left)) {
-    return same(kind, writable(here) ? [] : mayRestart(wish, seen, newest, open));
+    const stops = writable(here) ? [] : mayRestart(wish, seen, newest, open);
+    // Nobody can say that its epoch is still the newest, and an acceptance of that epoch may be an old one: a new one asks.
+    if (!open && stops.some(({ code }) => code === "cannot-confirm")) {
+      const anew = { epoch: nextEpoch(seen, newest), from, to, kind: "resume" } as const;
+      return { ...anew, transition: "resume", fresh: true, refusals: unfit(wish, seen, anew) };
+    }
+    return same(kind, stops);
   }
   const fitting = fits(seen, newest, open);
   if (fitting === kind && open && !promoted) return same(kind, unfit(wish, seen, newest));

@@ -23,34 +23,8 @@ import { rejoinParts } from "./rejoining";
 export const preflight: Phase = {
   id: "preflight",
   steps: (context) => {
-    const { from, to } = context;
     const both = context.decision.transition === "switchover";
-    const parts = both
-      ? [
-          part(
-            context,
-            from,
-            "postgres/preflight",
-            { value: "source" },
-            {
-              gives: ["lsn", ...Object.values(slotFacts(context.wish, from))],
-              dial: runs(context.left),
-              ...lenient(context, "source"),
-            },
-          ),
-          part(
-            context,
-            to,
-            "postgres/preflight",
-            { value: "target" },
-            {
-              take: { value_lsn: "lsn", ...slotFacts(context.wish, from) },
-              dial: runs(context.left) && runs(context.here),
-              ...lenient(context, "target"),
-            },
-          ),
-        ]
-      : [part(context, to, "postgres/preflight", { value: "source" })];
+    const parts = preflightParts(context);
     return [
       {
         step: runStep({
@@ -70,6 +44,41 @@ export const preflight: Phase = {
     ];
   },
 };
+
+function preflightParts(context: Context): readonly Part[] {
+  const { from, to, here, left, wish, decision } = context;
+  const source = part(context, to, "postgres/preflight", { value: "source" });
+  if (decision.transition === "initial") {
+    // Closed by its own guard before its first epoch was settled: what follows needs it open.
+    const dial = here.reach === "up" && here.held;
+    return [part(context, to, "postgres/promote", { value: "held" }, { dial }), source];
+  }
+  if (decision.transition !== "switchover") return [source];
+  return [
+    part(
+      context,
+      from,
+      "postgres/preflight",
+      { value: "source" },
+      {
+        gives: ["lsn", ...Object.values(slotFacts(wish, from))],
+        dial: runs(left),
+        ...lenient(context, "source"),
+      },
+    ),
+    part(
+      context,
+      to,
+      "postgres/preflight",
+      { value: "target" },
+      {
+        take: { value_lsn: "lsn", ...slotFacts(wish, from) },
+        dial: runs(left) && runs(here),
+        ...lenient(context, "target"),
+      },
+    ),
+  ];
+}
 
 /** A site that is down and fenced can hand over, or be made to follow by join; it has nothing to be tested or warmed. */
 function runs(site: SiteObserved): boolean {
@@ -192,7 +201,14 @@ function witnessSeen(context: Context): Draft {
       undo: "nothing to take back: it only reads",
       parts: [
         part(context, from, "site/witness", lines, { optional: true, beside: true }),
-        part(context, to, "site/witness", lines),
+        // A person has taken upon himself for this epoch that guards may not know of it.
+        part(
+          context,
+          to,
+          "site/witness",
+          lines,
+          context.wish.acceptUnproven === context.decision.epoch ? { optional: true } : {},
+        ),
       ],
     }),
     has: true,

@@ -109,7 +109,7 @@ SQL
 
 # standby.answer: nonce, role, epoch, to, what the guard says of itself, the epoch of the last promotion; of a standby also how far its
 # WAL goes: timeline, position, `whole` or `busy`, hash of up to 8 kB before it. `whole`: replay waits for WAL from elsewhere, so
-# what it has received beyond is no whole record. `busy`: it has more to replay.
+# what it has received beyond is no whole record. `busy`: it has more to replay. The control file may name the timeline before.
 # The statement holds the password, so this session is kept out of every log and statistic.
 make_role() {
   quoted=$(
@@ -150,7 +150,9 @@ create or replace function standby.answer(nonce text) returns text language sql 
       'pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || lpad(upper(to_hex((held - 1) / 4294967296)), 8, '0') || lpad(upper(to_hex((held - 1) % 4294967296 / size)), 8, '0'),
       greatest(held - 8192, (held - 1) / size * size) % size, held - greatest(held - 8192, (held - 1) / size * size), true)), 'hex'), '-')) as held
     from (select tli, size, waits, (case when waits then replayed else greatest(replayed, received) end - '0/0')::bigint as held from (select
-      coalesce((select received_tli from pg_stat_wal_receiver), (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery())) from pg_control_checkpoint())) as tli,
+      (select greatest(timeline_id, (select min_recovery_end_timeline from pg_control_recovery()), (select max(('x' || left(name, 8))::bit(32)::int) from pg_ls_waldir()
+        where name like '%.history' and pg_last_wal_replay_lsn() >= (select max(word[1]::pg_lsn)
+          from regexp_matches(pg_read_file('pg_wal/' || name), '^[0-9]+[[:space:]]+([0-9A-F]+/[0-9A-F]+)', 'gn') as word))) from pg_control_checkpoint()) as tli,
       pg_size_bytes(current_setting('wal_segment_size')) as size, pg_last_wal_replay_lsn() as replayed, pg_last_wal_receive_lsn() as received,
       exists (select from pg_stat_activity where backend_type = 'startup' and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')) as waits) as ends
       where pg_is_in_recovery()) as place) as wal on true

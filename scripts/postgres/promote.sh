@@ -1,7 +1,8 @@
 #!/bin/sh
 # promote: make this site the primary, by the way that fits.
 #   permit   a standby with a permit of this epoch and run (the default)
-#   initial  it is the primary already; a write confirms it
+#   initial  it is the primary already, or was until its own guard closed it; a write confirms it
+#   held     closed by its own guard before any epoch was settled: opened, without an epoch
 #   resume   the site that was left and never replaced: fenced or armed
 #   reboot   promoted in this epoch, then started again as standby
 #   check    says whether it is the primary; changes nothing
@@ -20,6 +21,7 @@ main() {
   case $value in
   resume) resume ;;
   initial) initial ;;
+  held) open_held ;;
   *) if [ "$promoted_epoch" = "$epoch" ]; then promote_on; else promote_with_permit; fi ;;
   esac
 }
@@ -69,11 +71,7 @@ PERMIT
 
 # Recorded in this epoch: nobody can have taken the fence back since, revoke refuses. So it goes on, without a permit.
 promote_on() {
-  if postmaster && [ "$(
-    sql <<SQL
-select pg_is_in_recovery();
-SQL
-  )" = f ]; then
+  if is_writable_now; then
     if [ -e "$data/standby.signal" ]; then remove_signal; fi
     leap_sequences
     probe_write
@@ -82,6 +80,7 @@ SQL
   read_control || fault "cannot read the control file of $data" "look at the disk"
   if [ "$own_tli" -ge "$promoted_tli" ]; then
     # It was promoted and started again as a standby of itself: a second promotion would only fork once more.
+    no_less_than_peer
     start_as_primary
     leap_sequences
     return 0
@@ -213,29 +212,44 @@ await_recovery() {
   postmaster || :
 }
 
+# A primary that its own guard has closed, or whose host has booted, goes on: nobody was promoted since.
 initial() {
-  if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
-  if [ -e "$data/standby.signal" ]; then refuse "standby.signal lies in $data" "name the other site as activeSite, or promote this one by hand first"; fi
-  probe_write
+  if [ "$promoted_epoch" = "$epoch" ] || is_held; then
+    go_on
+  else
+    if ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
+    if [ -e "$data/standby.signal" ]; then refuse "standby.signal lies in $data, and the guard did not place it" "name the other site as activeSite, or promote this one by hand first"; fi
+    probe_write
+  fi
   store promoted "$epoch $tli"
+}
+open_held() {
+  if is_held; then go_on; elif ! postmaster; then later "PostgreSQL is not running here" "start it and run the update again"; fi
+}
+
+go_on() {
+  if is_writable_now; then
+    if [ -e "$data/standby.signal" ]; then remove_signal; fi
+    probe_write
+  else
+    no_less_than_peer
+    start_as_primary
+  fi
+}
+is_writable_now() {
+  postmaster && [ "$(
+    sql <<SQL
+select pg_is_in_recovery();
+SQL
+  )" = f ]
 }
 
 # The token goes first: from here on it is no longer true.
 resume() {
-  if [ -n "$peer_host" ] && answer=$(
-    peer_sql connect_timeout=2 <<SQL 2>/dev/null
-select pg_is_in_recovery();
-SQL
-  ) && [ "$answer" = f ]; then
-    refuse "site $peer answers as a writable primary at $peer_host:$peer_port" "set activeSite to $peer, or run the update again"
-  fi
+  if is_writable_now; then peer_is_no_primary; else no_less_than_peer; fi
   if [ -e "$state/token" ]; then forget token; fi
   checkpoint token-gone
-  if postmaster && [ "$(
-    sql <<SQL
-select pg_is_in_recovery();
-SQL
-  )" = f ]; then
+  if is_writable_now; then
     remove_signal
     probe_write
   else

@@ -46,7 +46,7 @@ const fence: Verb = (world, part, run) => {
   const here = world[part.site];
   const peer = otherSite(part.site);
   const token = { epoch: Number(part.input.epoch), run };
-  const stopped = { role: "down", signal: true } as const;
+  const stopped = { role: "down", signal: true, held: false } as const;
   if (isWritable(here)) {
     // The stop waits until a standby that follows has everything.
     const flushed = streams(world, peer) ? change(world, peer, { behind: false }) : world;
@@ -55,7 +55,7 @@ const fence: Verb = (world, part, run) => {
   if (part.input.value === "dead")
     return here.role === "absent" ? refused(world) : drain(world, part.site, token);
   const clean = here.role === "down" && here.signal && here.stop === "shut_down";
-  return clean ? done(change(world, part.site, { token })) : refused(world);
+  return clean ? done(change(world, part.site, { token, held: false })) : refused(world);
 };
 
 /** The other site fetches what it lacks, if it follows this one and not somebody else's branch. */
@@ -63,6 +63,7 @@ function drain(world: World, site: SiteId, token: Leave): Outcome {
   const ended = {
     role: "down",
     signal: true,
+    held: false,
     stop: "shut_down_in_recovery",
     token: undefined,
   } as const;
@@ -95,7 +96,9 @@ const verify: Verb = (world, part, run) => {
   return done(change(world, part.site, { permit: { epoch, run } }));
 };
 
-const primary = { role: "primary", signal: false, upstream: false, token: undefined } as const;
+const primary: Partial<SiteWorld> = {
+  ...{ role: "primary", signal: false, held: false, upstream: false, token: undefined },
+};
 
 /** The branch of data that lost: what the other site holds beyond the promoted one. */
 function promoted(world: World, part: Part): World {
@@ -110,7 +113,8 @@ const promote: Verb = (world, part, run) => {
   const epoch = Number(part.input.epoch);
   const mark = { promoted: epoch, permit: undefined };
   if (part.input.value === "initial" && here.promoted !== epoch) {
-    return here.role === "primary" ? done(change(world, part.site, mark)) : refused(world);
+    const fits = here.role === "primary" || here.held;
+    return fits ? done(change(world, part.site, { ...primary, ...mark })) : refused(world);
   }
   if (part.input.value === "resume") {
     if (here.role === "absent" || (here.role === "standby" && here.upstream)) return refused(world);
@@ -125,7 +129,15 @@ const promote: Verb = (world, part, run) => {
   return done(promoted(change(world, part.site, mark), part));
 };
 
-const revoke: Verb = (world, part) => done(change(world, part.site, { permit: undefined }));
+/** Closed by its own guard: opened again, without an epoch. */
+const openHeld: Verb = (world, part) => {
+  const here = world[part.site];
+  if (here.held) return done(change(world, part.site, primary));
+  return here.role === "primary" ? done(world) : later(world);
+};
+
+const revoke: Verb = (world, part) =>
+  done(change(world, part.site, { permit: undefined, held: false }));
 
 /** Danger: judged against the record found, before this run's own is adopted. */
 function tooLate(here: SiteWorld): boolean {
@@ -138,7 +150,9 @@ const rejoin: Verb = (world, part) => {
   const other = world[otherSite(part.site)];
   if (isWritable(here)) return refused(world);
   if (here.role === "absent" || !isWritable(other)) return later(world);
-  const standby = { role: "standby", signal: true, token: undefined, permit: undefined } as const;
+  const standby: Partial<SiteWorld> = {
+    ...{ role: "standby", signal: true, held: false, token: undefined, permit: undefined },
+  };
   const givenUp = part.input.discard_delta === part.input.delta_epoch;
   if (here.diverged && !givenUp && !here.exported) {
     return later(change(world, part.site, { ...standby, upstream: false }));
@@ -157,7 +171,7 @@ const delta: Verb = (world, part) => {
   const here = world[part.site];
   if (isWritable(here)) return refused(world);
   if (here.role === "absent" || !here.diverged) return done(world);
-  const quarantined = { role: "standby", signal: true, upstream: false } as const;
+  const quarantined = { role: "standby", signal: true, held: false, upstream: false } as const;
   return done(change(world, part.site, { ...quarantined, exported: true }));
 };
 
@@ -179,9 +193,12 @@ const settle: Verb = (world, part) =>
     ? later(world)
     : done(change(world, part.site, { settled: Number(part.input.epoch) }));
 
+const isRunning = (world: World, { site }: Part): boolean =>
+  isWritable(world[site]) || world[site].role === "standby";
+
 const verbs: Readonly<Record<string, Verb>> = {
   "postgres/check": done,
-  "postgres/preflight": done,
+  "postgres/preflight": (world, part) => (isRunning(world, part) ? done(world) : later(world)),
   "site/install": done,
   "postgres/prepare": (world, part) =>
     done(change(world, part.site, { prepared: part.input.value ?? "" })),
@@ -193,7 +210,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   "postgres/fence": adopting(fence),
   "postgres/fenced": fenced,
   "postgres/verify": adopting(verify),
-  "postgres/promote": adopting(promote),
+  "postgres/promote": (world, part, run) =>
+    part.input.value === "held" ? openHeld(world, part, run) : adopting(promote)(world, part, run),
   "postgres/revoke": adopting(revoke, tooLate),
   "postgres/settle": adopting(settle),
   "site/maintenance": adopting((world, part) =>

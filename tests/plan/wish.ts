@@ -68,6 +68,7 @@ const VERBS = [
   "postgres/prepare",
   "postgres/promote",
   "postgres/delta",
+  "postgres/extent",
   "postgres/rejoin",
   "postgres/remake",
   "postgres/repoint",

@@ -13,6 +13,8 @@ export interface SiteWorld {
   readonly reach: boolean;
   readonly role: Role;
   readonly signal: boolean;
+  /** The signal is the guard's own. */
+  readonly held: boolean;
   /** What the control file would say of a stopped server. */
   readonly stop: "shut_down" | "in_production" | "shut_down_in_recovery";
   /** Configured to follow the other site. */
@@ -51,6 +53,7 @@ export const emptySite: SiteWorld = {
   reach: true,
   role: "absent",
   signal: false,
+  held: false,
   stop: "shut_down",
   upstream: false,
   stalled: false,
@@ -112,6 +115,7 @@ function factsOf(world: World, site: SiteId): SiteFacts {
   const lines = [
     `role=${here.role}`,
     `signal=${yes(here.signal)}`,
+    `held=${yes(here.held)}`,
     `control_state=${here.role === "down" ? here.stop : "in_production"}`,
     "version=15",
     "programs=15",

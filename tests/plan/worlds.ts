@@ -1,6 +1,6 @@
 import { otherSite, SITE_IDS, type SiteId } from "../../plan/terms";
 import { end, planFor, update } from "./update";
-import { change, isWritable, keyOf, newPair, type World } from "./world";
+import { change, isWritable, keyOf, newPair, type SiteWorld, type World } from "./world";
 import type { Flags } from "./wish";
 
 /** All worlds that a pair can get into: by updates that end or are killed anywhere, by losses, returns and by hand. */
@@ -21,11 +21,18 @@ export function siteEvents(world: World, id: SiteId): readonly World[] {
   return [
     to({ reach: false }),
     ...(alive ? [to({ role: "down", stop, ...dead }), lost(world, id)] : []),
-    // The guard's boot: the signal first, and nobody to follow unless it was a standby.
-    ...(here.role === "down" ? [to({ role: "standby", signal: true })] : []),
+    // The guard's boot: the signal first, and nobody to follow unless it was a standby. At a primary it is the guard's own.
+    ...(here.role === "down" ? [to({ role: "standby", signal: true, held: held(here) })] : []),
+    // Nothing kept it for longer than its guard waits.
+    ...(isWritable(here) && here.promoted > 0
+      ? [to({ role: "down", signal: true, stop: "shut_down", held: !here.signal, ...dead })]
+      : []),
     ...(here.role === "standby" && here.upstream ? [lagging(world, id)] : []),
   ];
 }
+
+const held = (here: SiteWorld): boolean =>
+  here.held || (!here.signal && here.stop !== "shut_down_in_recovery");
 
 /** Everything at the site is gone at once, unseen. */
 export function lost(world: World, id: SiteId): World {
@@ -47,7 +54,7 @@ export function otherEvents(world: World): readonly World[] {
       const here = world[id];
       const byHand =
         here.role === "standby" || (here.role === "down" && here.signal)
-          ? [change(world, id, { role: "primary", signal: false, upstream: false })]
+          ? [change(world, id, { role: "primary", signal: false, held: false, upstream: false })]
           : [];
       const reset = { record: undefined, settled: 0, promoted: 0, run: 0, prepared: undefined };
       const forgets = { ...reset, token: undefined, permit: undefined, maintenance: false };

@@ -6,7 +6,7 @@ import { leave, Pair } from "./harness";
 import type { Cluster } from "../../lab/postgres/cluster";
 import type { Outcome } from "../../lab/pair";
 
-jest.setTimeout(40_000);
+jest.setTimeout(120_000);
 
 let pair: Pair;
 beforeEach(async () => {
@@ -29,8 +29,10 @@ async function dies(site: "a" | "b"): Promise<void> {
   const cluster = pair.site(site);
   await cluster.query("checkpoint");
   await cluster.query(
-    "create table big as select n, repeat('x', 200) as t from generate_series(1, 40000) as n",
+    "create table big as select n, repeat('x', 200) as t from generate_series(1, 120000) as n",
   );
+  // Enough that the test is in time to stop it.
+  for (let round = 0; round < 2; round += 1) await cluster.query("update big set n = n");
   await cluster.kill();
 }
 
@@ -63,7 +65,7 @@ test("promote waits for it, says how far it is, and leaves it running; the next 
   expect([again.code, isAlive(pid)]).toEqual([75, true]);
   signalProcess(pid, "SIGCONT");
   await pair.holds("a", "promote", lines);
-  expect(await pair.a.query("select count(*)::int as n from big")).toEqual([{ n: 40_000 }]);
+  expect(await pair.a.query("select count(*)::int as n from big")).toEqual([{ n: 120_000 }]);
 });
 
 test("a lost primary that recovers for its standby is not stopped, unless the loss is accepted", async () => {
@@ -94,5 +96,5 @@ test("a primary whose recovery was ended as a standby's comes back, with all tha
   expect(await pair.observe("a")).toMatchObject({ control_state: "shut_down_in_recovery" });
   leave(pair.a, "promoted", "2 1");
   await pair.holds("a", "promote", { ...pair.epoch(2, "b", "a", "resume"), value: "permit" });
-  expect(await pair.a.query("select count(*)::int as n from big")).toEqual([{ n: 40_000 }]);
+  expect(await pair.a.query("select count(*)::int as n from big")).toEqual([{ n: 120_000 }]);
 });
