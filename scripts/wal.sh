@@ -75,15 +75,26 @@ wal_bytes() { # TIMELINE FROM TO: these bytes of the WAL, across segments
 # Sets `own_end`, read from the WAL itself.
 find_wal_end() {
   last=$(last_record 86400)
-  number_of "${last:-$control_redo}"
-  record_end "$number" "$own_tli"
+  end_of_last "${last:-$control_redo}"
   own_end=$end
 }
-# Where the last record begins. A look that was cut short says nothing.
+# Where the last record begins, and whether it is a switch of segments. A look that was cut short says nothing. Danger: pg_waldump waits 5 s for a file that is missing,
+# as it is after a base backup's switch of segments; so it is asked no further than the files go.
 last_record() { # SECONDS
+  number_of "$control_redo"
+  wal_stop=$((number / wal_segment * wal_segment))
+  while [ -e "$(wal_file "$own_tli" "$wal_stop")" ]; do wal_stop=$((wal_stop + wal_segment)); done
   {
-    as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
-  } | sed -n '$ s/.*, lsn: \([^,]*\),.*/\1/p'
+    as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" --end="$(lsn_of "$wal_stop")" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
+  } | sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'
+}
+# Sets `end`: where that record ends. A switch takes the rest of its segment.
+end_of_last() { # LSN or "LSN switch"
+  number_of "${1%% *}"
+  case $1 in
+  *' switch') end=$(((number / wal_segment + 1) * wal_segment)) ;;
+  *) record_end "$number" "$own_tli" ;;
+  esac
 }
 
 # Sets recovery_at and recovery_of: the first position of the WAL file that a starting server replays, as its own title says, and

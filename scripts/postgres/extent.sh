@@ -29,8 +29,7 @@ find_own_end() {
     # started as a standby and asked.
     last=$(last_record 5)
     if [ -z "$last" ]; then return 1; fi
-    number_of "$last"
-    end_of_record
+    own_end=$(end_of_last "$last" 2>/dev/null && echo "$end") || return 1
   fi
 }
 end_of_record() {
