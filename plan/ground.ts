@@ -15,6 +15,7 @@ export const groundSchema = z
     config_choices: list,
     config_readable: maybe(["yes", "no"]),
     login: text,
+    ready: text,
     live_port: count,
     live_socket: text,
     account: text,
@@ -48,6 +49,8 @@ export const groundSchema = z
     configReadable: facts.config_readable !== "no",
     /** What was said instead of an answer; the server itself is up. */
     login: facts.login,
+    /** It takes connections, though ours got no answer: not a recovery, but where or as whom it was asked. */
+    ready: facts.ready === "yes",
     livePort: facts.live_port,
     liveSocket: facts.live_socket,
     /** The account that the verbs switch to; none where the site is entered as that account. */

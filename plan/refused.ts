@@ -196,7 +196,14 @@ export function mayRestart(
   ];
 }
 
-function recovering(site: SiteId, { role, recoveryAt, recoveryOf }: SiteFacts): Refusal {
+function recovering(site: SiteId, { role, recoveryAt, recoveryOf, ground }: SiteFacts): Refusal {
+  if (role === "starting" && ground.ready) {
+    return {
+      code: "asked-wrongly",
+      what: `site ${site}: PostgreSQL takes connections, but gave no answer to what it was asked`,
+      hint: "correct what is said of that site here: port, socketDirectory, superuser, database or pg_hba.conf; then run pulumi up again.",
+    };
+  }
   const far = recoveryAt === undefined ? "" : `, at ${recoveryAt} of about ${String(recoveryOf)}`;
   return {
     code: "recovering",

@@ -42,7 +42,16 @@ export const OBSERVE = [
 ] as const;
 
 /** What every verb stands on, likewise. */
-export const LIB = ["lib", "versions", "hold", "wal", "place", "present", "owner"] as const;
+export const LIB = [
+  "lib",
+  "versions",
+  "hold",
+  "wal",
+  "place",
+  "present",
+  "answer",
+  "owner",
+] as const;
 
 /** The verb `postgres/seed`, likewise. */
 export const SEED = [

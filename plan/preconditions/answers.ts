@@ -1,3 +1,4 @@
+import { factsOf } from "../newest";
 import type { SiteFacts } from "../observed";
 import type { Context } from "../phases/context";
 import type { Refusal } from "../step";
@@ -32,6 +33,26 @@ export function answers(
         socket === undefined || socket === socketDirectory
           ? `check superuser, database and pg_hba.conf (a line \`local all ${superuser} peer\` is what Debian has); another superuser: ${inProgram(site, 'superuser: "..."')}`
           : `its socket is in ${socket}: ${inProgram(site, `socketDirectory: "${socket}"`)}`,
+    },
+  ];
+}
+
+/** Danger: a healthy primary that was only asked at the wrong place, or as the wrong user, is not lost. */
+export function askedWrongly(context: Context): readonly Refusal[] {
+  const { wish, decision, from } = context;
+  const left = factsOf(context.left);
+  const said = left?.ground.ready === true && left.ground.login !== "no_answer";
+  const { livePort } = left?.ground ?? {};
+  const elsewhere = livePort !== undefined && livePort !== wish.sites[from].database.port;
+  const { epoch, transition } = decision;
+  const given = wish.acceptLoss === epoch || wish.acceptUnproven === epoch;
+  if (transition !== "failover" || given || left === undefined || !(said || elsewhere)) return [];
+  return [
+    ...answers(context, from, left),
+    {
+      code: "asked-wrongly",
+      what: `site ${from}: PostgreSQL runs and takes connections, so it is not treated as lost`,
+      hint: `correct what is named here and run pulumi up again; if it is broken all the same: pulumi config set acceptLoss ${epoch} && pulumi up --yes --skip-preview`,
     },
   ];
 }

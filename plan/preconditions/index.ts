@@ -8,7 +8,7 @@ import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
 import { namesPutAside, unmovable } from "./surroundings";
 import { zoneRefusals, zoneWarnings } from "./zones";
-import { answers } from "./answers";
+import { answers, askedWrongly } from "./answers";
 import { setUp, setUpWarnings } from "./setUp";
 import type { Refusal, Step } from "../step";
 import { SITE_IDS, type SiteId } from "../terms";
@@ -82,11 +82,13 @@ const OLDEST = 14;
 function sitesFit(context: Context): readonly Refusal[] {
   // What is broken at a lost site must not stop the failover from it.
   const concerned = context.decision.transition === "failover" ? [context.to] : SITE_IDS;
-  return concerned.flatMap((site) => {
-    const facts = factsOf(context.seen.sites[site]);
-    if (facts === undefined) return [];
-    return [...siteFits(site, facts), ...answers(context, site, facts)];
-  });
+  const asked = askedWrongly(context);
+  return [...asked, ...concerned.flatMap((site) => siteRefusals(context, site))];
+}
+
+function siteRefusals(context: Context, site: SiteId): readonly Refusal[] {
+  const facts = factsOf(context.seen.sites[site]);
+  return facts === undefined ? [] : [...siteFits(site, facts), ...answers(context, site, facts)];
 }
 
 function siteFits(site: SiteId, facts: SiteFacts): readonly Refusal[] {

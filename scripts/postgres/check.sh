@@ -10,7 +10,7 @@ main() {
 select case when not pg_is_in_recovery() then 'primary'
   when exists (select from pg_stat_wal_receiver where status = 'streaming') then 'streaming' else 'standby' end;
 SQL
-    ) || later "PostgreSQL does not answer here" "look at its log"
+    ) || no_answer
   fi
   case $value in
   fence) if [ "$state_now" = primary ]; then later "this site accepts writes" "run the update again"; fi ;;

@@ -18,7 +18,7 @@ owned() {
 
 # map: which file of the data folder is what. Kinds: t table, c catalog, s sequence, l large objects, m view, i no matter.
 read_map() {
-  sql >"$work/map" <<'SQL' || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  sql >"$work/map" <<'SQL' || no_answer
 select concat_ws(' ', coalesce(nullif(c.reltablespace, 0), d.dattablespace) || '/' || case when c.relisshared then 0 else d.oid end || '/' || pg_relation_filenode(c.oid),
   case when c.oid in (2613, 2995) then 'l' when c.oid in (2619, 3429) or n.nspname in ('standby', 'pg_toast') then 'i' when c.oid < 16384 then 'c'
     when c.relkind = 'S' then 's' when c.relkind = 'm' then 'm' when c.relkind = 'r' and c.relpersistence = 'p' then 't' else 'i' end,

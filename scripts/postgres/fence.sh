@@ -61,7 +61,7 @@ SQL
     if [ "$value" = dead ]; then stop_bounded; fi
     return 0
     ;;
-  silent) if ! is_loss; then later "PostgreSQL does not answer, its role is not known" "look at its log, then run the update again"; fi ;;
+  silent) if ! is_loss; then no_answer; fi ;;
   *) ;;
   esac
   if ! is_loss; then

@@ -143,12 +143,13 @@ observe_control() {
 }
 
 observe_role() {
-  role=down timeline=$own_tli answer='' login=-
+  role=down timeline=$own_tli answer='' login=- ready=-
   if postmaster; then
     role=starting
     if answer=$(ask "$(observe_sql)"); then role=''; else find_reason; fi
     check_identity
     fact login "$login"
+    fact ready "$ready"
     fact live_port "${pid_port:--}"
     fact live_socket "${pid_socket:--}"
   elif [ -z "$control_state" ]; then
@@ -197,6 +198,7 @@ ask() { # SQL
 find_reason() {
   login=$(ask "select current_setting('data_directory')" 2>&1 >/dev/null | tail --lines=1 | cut --characters=1-300) || :
   login=${login:-no_answer}
+  is_ready && ready=yes || ready=no
 }
 
 # Danger: by the socket and the port another cluster of this host may answer. What it says is not of this site.

@@ -49,7 +49,7 @@ warm() {
 checkpoint;
 select case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end;
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   fact lsn "$lsn"
 }
 
@@ -61,7 +61,7 @@ select concat_ws(' ', case when pg_is_in_recovery() then pg_last_wal_replay_lsn(
   case when pg_is_in_recovery() then 'standby' else 'primary' end,
   case when exists (select from pg_stat_replication where application_name = 'standby_$peer') then 'followed' else 'alone' end);
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   read -r lsn is followed <<ANSWER
 $answer
 ANSWER
@@ -83,7 +83,7 @@ checkpoint;
 select concat_ws(' ', pg_is_in_recovery(), replace(pg_get_wal_replay_pause_state(), ' ', '-'), current_setting('recovery_min_apply_delay'),
   pg_last_wal_replay_lsn() >= '$value_lsn', pg_last_wal_replay_lsn());
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   read -r recovering paused apply_delay reached lsn <<ANSWER
 $answer
 ANSWER

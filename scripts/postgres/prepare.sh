@@ -77,7 +77,7 @@ select current_setting('hba_file');
 select case when pg_is_in_recovery() then 'standby' else 'primary' end;
 select format('alter system set %s = %s;', name, wanted) from $(needs_sql) where not met;
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   rules=${answer%%
 *}
   role='' unmet=''
@@ -175,6 +175,6 @@ SQL
     sql <<SQL
 select coalesce(left(rolpassword, 14), 'none') from pg_authid where rolname = '$replication_user';
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   if [ "$stored" != SCRAM-SHA-256$ ]; then refuse "the password of role $replication_user is not stored as SCRAM ($stored...)" "see what changes it besides pulumi, then run the update again"; fi
 }

@@ -33,7 +33,7 @@ select concat_ws(' ', case when pg_is_in_recovery() then 'standby' else 'primary
   case when not pg_is_in_recovery() then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end,
   case when not pg_is_in_recovery() then pg_current_wal_lsn() end);
 SQL
-  ) || later "PostgreSQL does not answer here" "run the update again"
+  ) || no_answer "run the update again"
   emit "$answer"
 }
 emit() { # ROLE TIMELINE LSN
@@ -150,7 +150,7 @@ leap_sequences() {
     sql <<SQL
 select '\\connect ' || quote_ident(datname) from pg_database where datallowconn and not datistemplate order by datname;
 SQL
-  ) || later "PostgreSQL does not answer here" "run the update again; it can only go forward"
+  ) || no_answer "run the update again; it can only go forward"
   leapt=$(
     while IFS= read -r place; do
       printf '%s\n' "$place"

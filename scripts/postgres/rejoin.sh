@@ -156,5 +156,5 @@ select nonce = '$nonce' from standby.mark where site = '$site';
 select case when :'joined' then 't' else :'otherwise' end;
 \endif
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
 }

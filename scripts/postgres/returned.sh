@@ -101,7 +101,7 @@ select concat_ws(' ', pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn()::te
   streams, streams and current_setting('primary_conninfo') like '%host=$peer_host port=$peer_port %')
   from (select exists (select from pg_stat_wal_receiver where status = 'streaming' and received_tli = $peer_tli) as streams) as receiver;
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   read -r recovering own_lsn own_tli streams follows <<ANSWER
 $answer
 ANSWER

@@ -63,5 +63,5 @@ SQL
     ); then return 0; fi
     sleep 0.1
   done
-  later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  no_answer
 }

@@ -61,6 +61,6 @@ begin
 end \$\$;
 select exists (select from pg_stat_wal_receiver where status = 'streaming');
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   if [ "$streaming" != t ]; then later "copied, but does not stream from site $peer" "read $state/log/server.log, then run the update again"; fi
 }

@@ -25,7 +25,7 @@ select 'dropped', slot_name, pg_drop_replication_slot(slot_name) from pg_replica
 select 'foreign', slot_name from pg_replication_slots where slot_name not in ('standby_$site', 'standby_$peer', '$delta_slot', $named)
   and slot_name not in (select coalesce(slot, '') from ($declared) as declared(name, kind, app, usr, slot));
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   if [ -n "$delta_slot" ]; then keep_delta_slot || say "slot $delta_slot could not be kept: a delta would be read from the heap alone"; fi
   dropped='' leftover=''
   for line in $answer; do

@@ -63,7 +63,7 @@ select concat_ws(' ', (select system_identifier from pg_control_system()), pg_is
   (select greatest(timeline_id, (select max(('x' || left(name, 8))::bit(32)::int) from pg_ls_waldir() where name like '%.history')) from pg_control_checkpoint()),
   $(hash_sql "$token_lsn"), $(hash_sql "$token_tail"), round(1000 * extract(epoch from clock_timestamp() - :'began')));
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   read -r system recovering paused apply_delay position newest_tli record_hash tail_hash wait_ms <<ANSWER
 $answer
 ANSWER
@@ -99,7 +99,7 @@ SQL
     sql <<SQL
 select concat_ws(' ', pg_is_in_recovery(), pg_last_wal_replay_lsn(), (select greatest($own_tli, max(('x' || left(name, 8))::bit(32)::int)) from pg_ls_waldir() where name like '%.history'));
 SQL
-  ) || later "PostgreSQL does not answer here" "look at its log, then run the update again"
+  ) || no_answer
   read -r recovering position tli <<ANSWER
 $answer
 ANSWER

@@ -78,3 +78,14 @@ test("whoever knows that the site accepts no writes says so for this epoch, as f
   const fence = result.steps.find(({ id }) => id === "fence");
   expect(fence?.act).toMatchObject({ wait: expect.any(Number) as number });
 });
+
+test("a healthy primary that was only asked wrongly is not treated as lost, unless its loss is accepted", () => {
+  const seen = observe(atRest("a"));
+  const a = seen.sites.a;
+  if (a.reach !== "up") throw new Error("site a is reached");
+  const ground = { ...a.ground, login: "FATAL:__role_x_does_not_exist", ready: true };
+  const now = { ...seen, sites: { ...seen.sites, a: { ...a, role: "starting" as const, ground } } };
+  const codes = (flags: Flags) => plan(wish(flags), now, scripts).refusals.map(({ code }) => code);
+  expect(codes({ activeSite: "b" })).toEqual(["login", "asked-wrongly"]);
+  expect(codes({ activeSite: "b", acceptLoss: 2 })).toEqual([]);
+});
