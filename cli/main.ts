@@ -10,6 +10,7 @@ import { planOf, readPreview } from "./previewFile";
 import { writeRunbook } from "./runbook";
 import { status } from "./status";
 import { Complaint, terminal } from "./talk";
+import { unfenceCommand } from "./unfence";
 import { unlock } from "./unlock";
 import { upCommand } from "./up";
 
@@ -76,6 +77,7 @@ commentCommand(program);
 preflightCommand(program);
 rehearseCommand(program);
 upCommand(program);
+unfenceCommand(program);
 
 program.parseAsync().catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);

@@ -107,6 +107,7 @@ export function composeScripts(files: Scripts): Scripts {
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/promote": together(scripts, ["postgres/extent", "postgres/promote"]),
+    "postgres/unfence": together(scripts, ["postgres/extent", "postgres/unfence"]),
     "postgres/seed": together(scripts, SEED),
     "postgres/rejoin": together(scripts, REJOIN),
   };

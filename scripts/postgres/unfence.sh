@@ -1,20 +1,17 @@
 #!/bin/sh
 # unfence: by hand only. Starts this site as a writable primary although nothing proves that it may.
-# value must be "I-am-sure NAME", NAME being the pair's name. It is written to log/unfence.
+# value must be "I-am-sure NAME", NAME being the pair's name. action names who asks. It is written to log/unfence.
 
 main() {
   read_input
   take_lock
   if [ "$value" != "I-am-sure $name" ]; then refuse "unfence was not confirmed" "value=I-am-sure $name, if site $peer cannot and will not accept writes"; fi
-  if answer=$(
-    peer_sql connect_timeout=2 <<SQL 2>/dev/null
-select pg_is_in_recovery();
-SQL
-  ) && [ "$answer" = f ]; then
-    refuse "site $peer answers as a writable primary at $peer_host:$peer_port" "stop it there first"
-  fi
+  # A person may know more than the sites, but not that a disk holds what it lacks.
+  no_less_than_peer
   recall record
-  printf '%s unfence by %s, record %s\n' "$(date --utc --iso-8601=seconds)" "$(id -un)" "${recalled:-none}" >>"$state/log/unfence"
+  entered=${SSH_CLIENT:-}
+  printf '%s unfence by %s, entered as %s from %s, record %s\n' "$(date --utc --iso-8601=seconds)" "${action:-an unnamed person}" "$(id -un)" "${entered:-this host}" "${recalled:-none}" >>"$state/log/unfence"
+  give_to_owner "$state/log/unfence"
   sync "$state/log/unfence"
   rm -f "$state/token" "$state/permit"
   # The running guard lets this site be until an epoch beyond all that is known here.
