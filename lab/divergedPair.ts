@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { otherSite } from "../plan/terms";
+import { caughtUp } from "./lostPrimary";
 import { fakePrograms, Pair, type Outcome, type SiteId } from "./pair";
 
 /** A pair that is made to diverge again and again: the site that serves is lost with rows that only it has. */
@@ -14,6 +15,8 @@ export class DivergedPair {
   static async create(): Promise<DivergedPair> {
     const pair = await Pair.streaming();
     await pair.a.query("create table ledger(n bigint primary key, at text)");
+    // Or a standby that is stopped at once never had it.
+    await caughtUp(pair.a, pair.b);
     return new DivergedPair(pair);
   }
 
