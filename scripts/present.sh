@@ -17,6 +17,8 @@ look_for() { # PATH
     if [ -e "$walked" ]; then continue; fi
     found=no stuck=$walked
     for entry in "$above"/* "$above"/.[!.]*; do if [ "$entry" = "$walked" ]; then found=broken; fi; done
+    # It has come meanwhile, by a rename say.
+    if [ "$found" = broken ] && [ -e "$walked" ]; then look_for "$1" && return 0; fi
     if [ ! -x "${above:-/}" ] || [ ! -r "${above:-/}" ]; then found=closed stuck=${above:-/}; fi
     return 0
   done
@@ -93,11 +95,13 @@ is_alive() {
 }
 postmaster() {
   pid='' pid_port='' pid_socket='' pid_status=''
+  # Danger: it may begin or end at this very moment. Closed is only what is still there after it could not be read.
   if [ ! -r "$data/postmaster.pid" ]; then
     if [ -r "$data" ] && [ -x "$data" ] && [ ! -e "$data/postmaster.pid" ]; then return 1; fi
     has_database || return 1
-    if [ -e "$data/postmaster.pid" ]; then unread=closed unread_path=$data/postmaster.pid && cannot_tell; fi
-    return 1
+    if [ ! -r "$data/postmaster.pid" ] && [ -e "$data/postmaster.pid" ] && [ ! -r "$data/postmaster.pid" ] && [ -e "$data/postmaster.pid" ]; then
+      unread=closed unread_path=$data/postmaster.pid && cannot_tell
+    fi
   fi
   { read -r pid && read -r _ && read -r _ && read -r pid_port && read -r pid_socket && read -r _ && read -r _ && read -r pid_status; } <"$data/postmaster.pid" 2>/dev/null || :
   case $pid in '' | *[!0-9]*) return 1 ;; *) ;; esac
