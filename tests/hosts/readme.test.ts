@@ -119,7 +119,7 @@ describeHosts("README's commands as they stand", () => {
   async function serves(site: "a" | "b"): Promise<void> {
     const { v4 } = ADDRESSES[site];
     const before = ledger.acked(v4);
-    await until(`writes are acknowledged at ${site}`, 10_000, () => ledger.acked(v4) > before + 20);
+    await until(`writes are acknowledged at ${site}`, 60_000, () => ledger.acked(v4) > before + 20);
     const answer = await terminal.type("curl -fsS --max-time 5 http://www.shop.example:8080/work");
     expect(answer.said).toMatch(new RegExp(`^site=${site} n=`));
   }
