@@ -48,9 +48,13 @@ const FOR_HOSTS = [
   need("ssh", "openssh-client"),
   need("nsenter", "util-linux"),
 ];
+// Login shells that are none of the family of sh; a suite takes them to its hosts.
+const FOR_HOST_TESTS = [need("fish", "fish"), need("tcsh", "tcsh")];
 
 function wanted(command, hosts) {
-  return [...ALWAYS, ...(command === "test" ? FOR_TESTS : []), ...(hosts ? FOR_HOSTS : [])];
+  const tests = command === "test";
+  const needs = [...ALWAYS, ...(tests ? FOR_TESTS : []), ...(hosts ? FOR_HOSTS : [])];
+  return tests && hosts ? [...needs, ...FOR_HOST_TESTS] : needs;
 }
 
 // An ssh server opens a port at the next boot, so it comes only to a throw-away machine or when asked for.
