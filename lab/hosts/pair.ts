@@ -78,11 +78,12 @@ export class HostPair {
     await this.holds(site, "postgres/prepare", { ...early, value: "hash" });
   }
 
-  /** Waits until the primary is writable and its guard holds what it may miss. */
+  /** Waits until the primary is writable, its guard holds what it may miss, and has opened what it had closed. */
   ready(seconds = 60): Promise<void> {
     return until("the pair is at rest", seconds * 1000, async () => {
       const here = await this.observe(this.#primary);
-      return here["role"] === "primary" && here["guard_armed"] === "yes";
+      const open = here["held"] === "no" && here["maintenance"] === "off";
+      return here["role"] === "primary" && here["guard_armed"] === "yes" && open;
     });
   }
 
