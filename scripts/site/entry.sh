@@ -16,18 +16,14 @@ guard_hold() {
 # A standby whose signal is gone was never the primary: its signal is nobody's to take away.
 hold_or_place() { # REASON
   read_control || fault "pg_controldata cannot read $data" "look at the disk of site $site"
-  case $control_state in
-  'in production' | 'shut down' | 'in crash recovery' | 'shutting down')
+  if left_by_primary; then
     hold_signal boot || fault "standby.signal cannot be placed in $data" "look at the disk of site $site"
-    quarantine_settings
     say "starts read-only: $1"
-    ;;
-  *)
+  else
     say "standby.signal was missing from a standby's data; placed"
     place_signal
-    quarantine_settings
-    ;;
-  esac
+  fi
+  quarantine_settings
 }
 
 guard_admit() {

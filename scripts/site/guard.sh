@@ -76,6 +76,10 @@ was_primary() {
     place_signal
     fault "pg_controldata cannot read $data" "look at the disk of site $site"
   fi
+  left_by_primary
+}
+# What the control file says where a primary's server has ended, however it ended.
+left_by_primary() {
   case $control_state in 'in production' | 'shut down' | 'in crash recovery' | 'shutting down') ;; *) return 1 ;; esac
 }
 
