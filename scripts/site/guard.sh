@@ -78,8 +78,10 @@ was_primary() {
   fi
   left_by_primary
 }
-# What the control file says where a primary's server has ended, however it ended.
+# What the control file says where a primary's server has ended, however it ended. Danger: one that the guard was opening
+# (admit.sh) may have ended in recovery, its signal just removed. Its hold tells; a signal that is nobody's would close it for good.
 left_by_primary() {
+  if [ -e "$state/held" ] && [ ! -e "$data/standby.signal" ]; then return 0; fi
   case $control_state in 'in production' | 'shut down' | 'in crash recovery' | 'shutting down') ;; *) return 1 ;; esac
 }
 

@@ -113,6 +113,11 @@ if is_held; then echo held; elif [ -e "$data/standby.signal" ]; then echo placed
     expect(await booted('keep heard "$boot for $(ago 1)"')).toBe("held");
   });
 
+  test("takes up again what the guard was opening when the power went", async () => {
+    control("shut down in recovery");
+    expect(await booted('keep held "another-boot boot"')).toBe("held");
+  });
+
   test("leaves a standby and its signal alone", async () => {
     expect(await booted("place_signal")).toBe("placed");
   });

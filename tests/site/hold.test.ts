@@ -70,6 +70,14 @@ describe("the guard's own signal", () => {
     },
   );
 
+  test("without it, a hold is one that was being opened: the next boot takes it up again", async () => {
+    site.write("held", "another-boot boot");
+    site.control("shut down in recovery");
+    expect((await site.boot([ours], "")).facts["role"]).toBe("standby");
+    await site.end();
+    expect((await site.rightCell()).facts["role"]).toBe("primary");
+  });
+
   test("touched by somebody else, it is not the guard's any more", async () => {
     await killedAt("boot-signal-placed");
     utimesSync(join(site.data, "standby.signal"), 1, 1);
