@@ -116,6 +116,9 @@ unit_goes_on() {
   ask_unit
 }
 
+# Debian's start goes on for 2 s after the server answers, and half a minute where it does not.
+unit_is_starting() { is_bound && [ "$(systemctl is-active "$unit")" = activating ]; }
+
 sudoers_line() { printf '%s ALL=(root) NOPASSWD: %s start --no-block %s' "$(id -un)" "$(command -v systemctl)" "$unit"; }
 
 # The only function that stops PostgreSQL: one signal, then a look each few milliseconds. A look sees a zombie as dead, which

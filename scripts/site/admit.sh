@@ -114,6 +114,8 @@ reopen() {
   if [ "$look_state" != one ] || [ "$look_to" != "$site" ] || [ "$look_epoch" -lt "$own_epoch" ]; then note_hold && return 0; fi
   reason="site $peer does not say that it is the standby of epoch $look_epoch"
   if [ "$peer_role $peer_epoch $peer_to" != "standby $look_epoch $site" ]; then note_hold && return 0; fi
+  # Danger: whoever started the unit, dpkg say, waits for it. A server that is ended under its start makes that fail.
+  if unit_is_starting; then return 0; fi
   heartbeat
   # The server that is started must hold neither the bell nor the guard's lock.
   (open_site >/dev/null 7>&- 8>&-) || :

@@ -245,6 +245,14 @@ describeHosts("PostgreSQL has one owner, the system unit", () => {
     await rests(pair.primary);
   });
 
+  test("a start that the guard holds does not fail because the guard opens it", async () => {
+    const primary = pair.host(pair.primary);
+    await primary.must(["systemctl", "stop", UNIT, HOLD_UNIT]);
+    await primary.must(["systemctl", "start", UNIT]);
+    await pair.ready();
+    await rests(pair.primary);
+  });
+
   test("without the guard's program PostgreSQL does not start at boot", async () => {
     await pair.hosts.b.must(["chmod", "-x", `${STATE}/guard`]);
     await pair.hosts.b.powerOff();
