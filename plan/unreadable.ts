@@ -25,6 +25,7 @@ function wordsFor(facts: Readonly<Record<string, string>>): Words {
     account = "?",
     data_owner: known = "-",
     pid = "-",
+    starter = "-",
   } = facts;
   const owner = known === "-" ? "postgres" : known;
   const enter = `let its transport enter as root or as ${owner} (user: in ssh())`;
@@ -46,8 +47,12 @@ function wordsFor(facts: Readonly<Record<string, string>>): Words {
       };
     case "unmounted":
       return {
-        why: `${path} stands in /etc/fstab and is not mounted`,
-        hint: `as root at that site: mount ${path}.`,
+        why: `${path} stands in /etc/fstab or has a mount unit, and is not mounted`,
+        // PostgreSQL's unit did not start without it, and nothing starts it again.
+        hint:
+          starter === "-"
+            ? `as root at that site: mount ${path}.`
+            : `as root at that site, once the disk is there: systemctl start ${starter} (which mounts it first).`,
       };
     case "damaged":
       return {

@@ -52,11 +52,24 @@ look_at_version() {
 }
 # An empty folder in the place of a disk that is not mounted is no empty site.
 is_unmounted() {
+  if [ -n "$unit" ] && lacks_mount_unit; then return 0; fi
   if [ ! -r /etc/fstab ]; then return 1; fi
   while read -r _ point _; do
     case $point in /?*) ;; *) continue ;; esac
     case $data/ in "${point%/}"/*) if ! is_mounted "$point"; then stuck=$point && return 0; fi ;; *) ;; esac
   done </etc/fstab
+  return 1
+}
+# A mount may be a unit of somebody's own, which /etc/fstab does not list.
+lacks_mount_unit() {
+  walked=$data
+  while [ -n "$walked" ]; do
+    if systemctl cat "$(systemd-escape --path --suffix=mount "$walked")" >/dev/null 2>&1 && ! is_mounted "$walked"; then
+      stuck=$walked
+      return 0
+    fi
+    walked=${walked%/*}
+  done
   return 1
 }
 is_mounted() {
@@ -80,7 +93,12 @@ cannot_tell() {
   account) refuse "account $account is neither root nor $owner, to whom $data belongs: it cannot tell whether PostgreSQL runs" "let ssh() of this site enter as root or as $owner" ;;
   closed) refuse "account $account may not look into $unread_path, so nobody knows what is in $data" "as root at this site: chmod o+rx $unread_path; or let ssh() enter as root or as $owner" ;;
   broken) refuse "$unread_path is listed but cannot be looked at (a stale mount, a broken disk, or a link to nothing)" "look at it: ls -ld $unread_path; findmnt --target $unread_path; then run the update again" ;;
-  unmounted) refuse "$unread_path stands in /etc/fstab and is not mounted, so nobody knows what is in $data" "as root at this site: mount $unread_path; then run the update again" ;;
+  unmounted)
+    # PostgreSQL's unit requires the mount, and starting it again is due in any case.
+    mount_line="mount $unread_path"
+    if is_bound; then mount_line="systemctl start $unit, which mounts it first"; fi
+    refuse "$unread_path stands in /etc/fstab or has a mount unit, and is not mounted, so nobody knows what is in $data" "as root at this site: $mount_line; then run the update again"
+    ;;
   damaged) refuse "$unread_path is missing or cannot be read, but a database is beside it" "restore it before anything else: it holds the major version, as in: echo 15 >$unread_path" ;;
   *) refuse "postmaster.pid of $data names process $pid, and account $account cannot see whether it runs and works there (/proc hides it, or it runs in a container)" "let ssh() of this site enter as $owner where the server runs, or give root CAP_SYS_PTRACE and mount /proc without hidepid" ;;
   esac

@@ -41,6 +41,9 @@ tell_unread() {
   fact account "$(id -un)"
   fact data_owner "$(stat --format=%U "$data" 2>/dev/null || echo -)"
   fact pid "${pid:--}"
+  starter=-
+  if is_bound; then starter=$unit; fi
+  fact starter "$starter"
   exit 0
 }
 

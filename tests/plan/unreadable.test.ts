@@ -46,6 +46,13 @@ test.each([
   });
 });
 
+test("a disk that is missing: where PostgreSQL's unit is the pair's, starting it is the line", () => {
+  const seen = siteObserved(`${facts("unmounted")}\nstarter=postgresql@15-main.service`);
+  expect(seen).toMatchObject({
+    hint: expect.stringContaining("systemctl start postgresql@15-main.service") as string,
+  });
+});
+
 test.each<[SiteId, Flags]>([
   ["a", { activeSite: "b" }],
   ["b", { activeSite: "b" }],
