@@ -1,8 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { HostPair, PHASES, UNIT, upgradeBegins, upgradeEnds } from "../../lab/hosts/pair";
 import { ADDRESSES, RUNNER, SECOND_NAME_SERVER } from "../../lab/hosts/room";
-import { Sampler, type WritableSpan } from "../../lab/sampler";
-import { otherSite, SITE_IDS, type SiteId } from "../../plan/terms";
+import { watchWriters } from "../../lab/hosts/watched";
+import type { WritableSpan } from "../../lab/sampler";
+import { otherSite, type SiteId } from "../../plan/terms";
 import { CELLS, nameOf, type Cell } from "./cells";
 
 const SAMPLE_MS = 10;
@@ -26,7 +27,7 @@ export interface BootsReport {
 export async function benchBoots(n = CELLS.length): Promise<BootsReport> {
   const pair = await HostPair.open();
   try {
-    const sampler = watch(pair);
+    const sampler = watchWriters(pair, SAMPLE_MS);
     const cells: { cell: string; stuck?: string }[] = [];
     for (const cell of CELLS.slice(0, n)) {
       process.stdout.write(`${cells.length + 1}/${n} ${nameOf(cell)}`);
@@ -55,19 +56,6 @@ export async function benchBoots(n = CELLS.length): Promise<BootsReport> {
   } finally {
     await pair.close();
   }
-}
-
-function watch(pair: HostPair): Sampler {
-  const server = (site: SiteId) => ({
-    site,
-    port: 5432,
-    user: "root",
-    // Another process, and so another socket, after each boot.
-    get host() {
-      return `/proc/${pair.host(site).pid ?? 0}/root/run/postgresql`;
-    },
-  });
-  return Sampler.start(SITE_IDS.map(server), SAMPLE_MS);
 }
 
 async function boot(pair: HostPair, cell: Cell): Promise<void> {
@@ -123,7 +111,7 @@ async function control(pair: HostPair): Promise<BootsReport["control"]> {
   const without =
     "systemctl disable standby-hold@shop; rm -f /etc/systemd/system/standby-hold@shop.service; rm -rf /etc/systemd/system/postgresql@15-main.service.d; sed -i '/^ExecStopPost/d' /etc/systemd/system/standby-guard@shop.service; sync";
   await host.must(["sh", "-c", without]);
-  const sampler = watch(pair);
+  const sampler = watchWriters(pair, SAMPLE_MS);
   await host.powerOff();
   await pair.failOver();
   await host.powerOn();
