@@ -17,7 +17,9 @@ guard_units() {
   reload_changed
   systemctl start "standby-hold@$name.service" || fault "standby-hold@$name.service does not start" "journalctl --unit=standby-hold@$name.service --lines=20"
   start_guard
+  # Danger: whoever cannot see the drop-in takes PostgreSQL for unbound, and starts it in its own session.
   mkdir -p "${bond%/*}"
+  chmod a+rx "${bond%/*}"
   put_unit "$bond" "$(database_unit)"
   start_at_boot
   reload_changed
