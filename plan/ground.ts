@@ -19,6 +19,8 @@ export const groundSchema = z
     live_port: count,
     live_socket: text,
     account: text,
+    entered_as: text,
+    unmade: text,
     init: text,
     blocked: text,
     home: text,
@@ -55,6 +57,9 @@ export const groundSchema = z
     liveSocket: facts.live_socket,
     /** The account that the verbs switch to; none where the site is entered as that account. */
     account: facts.account,
+    enteredAs: facts.entered_as,
+    /** The state folder, where it is missing and this account cannot make it. */
+    unmade: facts.unmade,
     systemd: facts.init === "systemd",
     blocked: facts.blocked,
     home: facts.home,

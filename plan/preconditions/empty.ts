@@ -4,7 +4,7 @@ import { factsOf } from "../newest";
 import type { Refusal } from "../step";
 import { fits } from "./handOver";
 import type { SiteId } from "../terms";
-import { atSite, debianCluster, inProgram } from "./typed";
+import { asRoot, atSite, debianCluster, inProgram } from "./typed";
 
 /** Whether the database can be copied to a site that has none, and can be started there. Judged before anything is copied. */
 export function canBeSeeded(context: Context, empty: SiteFacts): readonly Refusal[] {
@@ -77,7 +77,7 @@ function programsFit(
       "versions",
       `site ${from} has the programs of PostgreSQL ${(has ?? []).join(", ") || "no version"}, site ${to} runs ${version}`,
       binDirectory === undefined
-        ? atSite(wish, from, [`apt-get install -y postgresql-${version}`])
+        ? atSite(wish, from, [`${asRoot({ ground })}apt-get install -y postgresql-${version}`])
         : `set binDirectory of site ${from} to the programs of PostgreSQL ${version}.`,
     ),
     ...fits(
@@ -116,8 +116,11 @@ function copyFits(
       "locales",
       `site ${from} lacks locales that databases of site ${to} use: ${locales.join(", ")}`,
       atSite(wish, from, [
-        "apt-get install -y locales",
-        ...locales.map((locale) => `localedef -i ${locale.split(".")[0] ?? ""} -f UTF-8 ${locale}`),
+        `${asRoot({ ground })}apt-get install -y locales`,
+        ...locales.map(
+          (locale) =>
+            `${asRoot({ ground })}localedef -i ${locale.split(".")[0] ?? ""} -f UTF-8 ${locale}`,
+        ),
       ]),
     ),
     ...fits(

@@ -6,7 +6,7 @@ import { differ } from "../otherCluster";
 import { SITE_IDS, type SiteId } from "../terms";
 import { canBeSeeded, dataFits } from "./empty";
 import { fits, lowerThan } from "./handOver";
-import { atSite, inProgram, psqlLine, serverLine } from "./typed";
+import { asRoot, atSite, inProgram, psqlLine, serverLine } from "./typed";
 
 /**
  * What a host must have before a pair is made of it, all of it judged before anything is written, so that one restart and one
@@ -79,11 +79,13 @@ function hostFits(context: Context, site: SiteId, facts: SiteFacts): readonly Re
       inProgram(site, `dataDirectory: "${String(ground.link)}"`),
     ),
     ...blocked(context, site, facts),
+    ...unmade(context, site, facts),
     ...home(context, site, facts),
   ];
 }
 
-function blocked(context: Context, site: SiteId, { ground }: SiteFacts): readonly Refusal[] {
+function blocked(context: Context, site: SiteId, facts: SiteFacts): readonly Refusal[] {
+  const { ground } = facts;
   const { stateDirectory, database } = context.wish.sites[site];
   const who = ground.account ?? "this account";
   const at = ground.blocked;
@@ -94,13 +96,28 @@ function blocked(context: Context, site: SiteId, { ground }: SiteFacts): readonl
       code: "folder-closed",
       what: `site ${site}: ${who} cannot enter ${at}, which leads to ${at === database.dataDirectory || !`${stateDirectory}/`.startsWith(`${at}/`) ? database.dataDirectory : stateDirectory}`,
       hint: atSite(context.wish, site, [
-        own && ground.account !== undefined ? `chown ${ground.account}: ${at}` : `chmod o+x ${at}`,
+        own && ground.account !== undefined
+          ? `chown ${ground.account}: ${at}`
+          : `${asRoot(facts)}chmod o+x ${at}`,
       ]),
     },
   ];
 }
 
-function home(context: Context, site: SiteId, { ground }: SiteFacts): readonly Refusal[] {
+function unmade(context: Context, site: SiteId, facts: SiteFacts): readonly Refusal[] {
+  const { unmade: folder, enteredAs: who = "postgres", blocked: closed } = facts.ground;
+  if (folder === undefined || closed !== undefined) return [];
+  return [
+    {
+      code: "folder-closed",
+      what: `site ${site}: ${who} cannot make the state folder ${folder}`,
+      hint: atSite(context.wish, site, [`${asRoot(facts)}install -d -o ${who} -m 0700 ${folder}`]),
+    },
+  ];
+}
+
+function home(context: Context, site: SiteId, facts: SiteFacts): readonly Refusal[] {
+  const { ground } = facts;
   if (ground.homeLacking === undefined) return [];
   const who = ground.account ?? "this account";
   const folder = ground.home;
@@ -112,8 +129,8 @@ function home(context: Context, site: SiteId, { ground }: SiteFacts): readonly R
       what: `site ${site}: the home folder of ${who} (${folder ?? "none is set"}) ${what}; the pair's password is kept in its .pgpass`,
       hint: atSite(context.wish, site, [
         folder === undefined
-          ? `usermod --home /var/lib/postgresql ${who}`
-          : `install -d -o ${who} -m 0700 ${folder}`,
+          ? `${asRoot(facts)}usermod --home /var/lib/postgresql ${who}`
+          : `${asRoot(facts)}install -d -o ${who} -m 0700 ${folder}`,
       ]),
     },
   ];

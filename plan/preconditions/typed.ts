@@ -18,6 +18,10 @@ export const inProgram = (site: SiteId, line: string): string =>
 const asOwner = ({ ground }: SiteFacts): string =>
   ground.account === undefined ? "" : `runuser -u ${ground.account} -- `;
 
+/** What stands before a command that only root may run; nothing where the site is entered as root. */
+export const asRoot = ({ ground }: Pick<SiteFacts, "ground">): string =>
+  ground.account === undefined ? "sudo " : "";
+
 /** One psql line for SQL statements, each in its own transaction. */
 export function psqlLine(
   wish: Desired,
@@ -53,7 +57,7 @@ export function serverLine(
     const [version, name] = cluster;
     // The unit's name cannot carry a hyphen of the cluster's.
     return facts.ground.systemd && !name.includes("-")
-      ? `systemctl ${act} postgresql@${version}-${name}`
+      ? `${asRoot(facts)}systemctl ${act} postgresql@${version}-${name}`
       : `pg_ctlcluster ${version} ${name} ${act}`;
   }
   const { dataDirectory, binDirectory } = wish.sites[site].database;

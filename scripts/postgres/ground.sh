@@ -7,12 +7,14 @@ wants_ground() { [ ! -e "$data/PG_VERSION" ] || [ ! -e "$state/record" ]; }
 
 observe_ground() {
   fact account "${switch_user:--}"
+  fact entered_as "$(id -un)"
   init=other
   if [ -d /run/systemd/system ]; then init=systemd; fi
   fact init "$init"
   find_block "$state" || :
   if [ -z "$blocked" ]; then find_block "$data" || :; fi
   fact blocked "${blocked:--}"
+  observe_unmade
   observe_home
   link=-
   if [ -L "$data" ]; then link=$(readlink --canonicalize "$data") || link=nowhere; fi
@@ -25,6 +27,14 @@ observe_ground() {
   bindir=$chosen
   fact majors "${majors:--}"
   observe_clusters
+}
+
+# Only root makes the first folder below /var/lib.
+observe_unmade() {
+  above=$state unmade=-
+  while [ ! -d "${above:-/}" ]; do above=${above%/*}; done
+  if [ "$above" != "$state" ] && [ ! -w "${above:-/}" ]; then unmade=$state; fi
+  fact unmade "$unmade"
 }
 
 # The password of the pair lies in the owner's home.

@@ -30,13 +30,15 @@ install_units() {
     "$state/guard" units </dev/null >&2 9>&- || fault "the units of the guard were not installed" "look at the lines above, then run the update again"
     return 0
   fi
+  lacks='' lines=''
   recall units
   if [ "$recalled" != "$("$state/guard" wanted)" ]; then
-    refuse "the units of the guard are not installed here, and $(id -un) cannot install them" "at site $site: sudo $state/guard units; then run the update again"
+    lacks="the units of the guard are not installed here, and $(id -un) cannot install them" lines="sudo $state/guard units"
   fi
   if ! sudo -n --list "$(command -v systemctl)" start --no-block "$unit" >/dev/null 2>&1; then
-    refuse "$(id -un) cannot start $unit" "at site $site, add to /etc/sudoers.d/standby: $(sudoers_line); then run the update again"
+    lacks="${lacks:+$lacks; }$(id -un) cannot start $unit" lines="${lines:+$lines; and }add to /etc/sudoers.d/standby: $(sudoers_line)"
   fi
+  if [ -n "$lacks" ]; then refuse "$lacks" "at site $site: $lines; then run the update again"; fi
 }
 
 # What lib.sh reads back at boot. No secret is among it.

@@ -65,6 +65,20 @@ test("all settings of a fresh server are one list with one restart", () => {
   });
 });
 
+test("a site that is entered as the owner gets its lines for that account, with sudo where root is needed", () => {
+  const mine = { ...primary, account: "-", entered_as: "postgres" };
+  const found = refusals({ ...mine, unmet: "wal_log_hints:on:off", unmade: "/s/a" }, empty);
+  expect(found.map(({ hint }) => hint).join("\n")).toContain(
+    [
+      "at site a (ssh a):",
+      "  sudo install -d -o postgres -m 0700 /s/a",
+      "one restart is enough; at site a (ssh a):",
+      '  psql -c "alter system set wal_log_hints = on"',
+      "  sudo systemctl restart postgresql@15-main",
+    ].join("\n"),
+  );
+});
+
 test("an address that is translated on the way is believed when the other site gets an answer", () => {
   expect(refusals({ ...primary, listens: "no", listen: "10.0.0.5" }, empty)).toEqual([]);
 });
