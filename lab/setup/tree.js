@@ -14,7 +14,7 @@ const SUITE = "bookworm";
 const PACKAGES = [
   "systemd,systemd-sysv,dbus,libpam-systemd",
   "openssh-server,iproute2,procps,nftables,cron,logrotate,less,locales",
-  "postgresql-15,bind9-dnsutils,openssl,curl,ca-certificates,rsync,util-linux,util-linux-extra",
+  "postgresql-15,bind9-dnsutils,openssl,curl,ca-certificates,rsync,util-linux,util-linux-extra,sudo",
 ];
 // No cluster comes with the tree: two hosts that share a system identifier would be no strangers to each other.
 const HOOKS = [

@@ -2,11 +2,12 @@ import * as pulumi from "@pulumi/pulumi";
 import { ssh, StandbyPair, type StandbyPairArgs } from "../../../components";
 import { put } from "../../input/put";
 
-/** README's pair, entered as root over ssh, with values put at paths. */
+/** README's pair, entered over ssh as root unless config names another account, with values put at paths. */
 
 const config = new pulumi.Config();
 // The address of site a, for a host that takes the place of a lost one.
 const hostA = config.get("hostA") ?? "192.0.2.10";
+const user = config.get("user") ?? "root";
 const args: Record<string, unknown> = {
   activeSite: config.require("activeSite"),
   sites: {
@@ -14,7 +15,7 @@ const args: Record<string, unknown> = {
       provider: "hetzner",
       region: "fsn1",
       addresses: { v4: hostA },
-      transport: ssh({ host: hostA, user: "root", hostKeys: [config.require("hostKeyA")] }),
+      transport: ssh({ host: hostA, user, hostKeys: [config.require("hostKeyA")] }),
     },
     b: {
       provider: "scaleway",
@@ -22,7 +23,7 @@ const args: Record<string, unknown> = {
       addresses: { v4: "198.51.100.20" },
       transport: ssh({
         host: "198.51.100.20",
-        user: "root",
+        user,
         hostKeys: [config.require("hostKeyB")],
       }),
     },
