@@ -62,9 +62,6 @@ export const SEED = [
   "postgres/seed",
 ] as const;
 
-/** Verbs that know what else replicates from a site. */
-const FOLLOWING = ["postgres/preflight", "postgres/repoint"] as const;
-
 /** The guard as it lies at a site, ready to run. */
 export function guardProgram(scripts: Scripts): string {
   const parts = GUARD_PARTS.map((name) => body(scripts, name));
@@ -94,16 +91,19 @@ export function composeScripts(files: Scripts): Scripts {
     ...scripts,
     "postgres/delta": together(scripts, DELTA),
     "postgres/fence": together(scripts, ["postgres/alone", "postgres/followers", "postgres/fence"]),
-    ...Object.fromEntries(
-      FOLLOWING.map((name) => [name, together(scripts, ["postgres/followers", name])]),
-    ),
     "postgres/observe": together(scripts, OBSERVE),
+    "postgres/preflight": together(scripts, [
+      "site/owned",
+      "postgres/followers",
+      "postgres/preflight",
+    ]),
     "postgres/prepare": together(scripts, ["postgres/needs", "postgres/prepare"]),
     "postgres/settle": together(scripts, [
       "postgres/followers",
       "postgres/kept",
       "postgres/settle",
     ]),
+    "postgres/repoint": together(scripts, ["postgres/followers", "postgres/repoint"]),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
     "postgres/promote": together(scripts, ["postgres/extent", "postgres/promote"]),

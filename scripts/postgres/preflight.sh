@@ -6,6 +6,7 @@
 
 main() {
   read_input
+  name_stray
   case $value in *-first)
     if postmaster; then
       warm
@@ -21,6 +22,18 @@ main() {
   *) preflight_source ;;
   esac
   note_followers
+}
+
+# A server that somebody started outside its unit is no reason to refuse: the flip stops it, and starts it inside.
+name_stray() {
+  where=$(owner_word)
+  case $where in
+  session) where='inside a login session' ;;
+  other) where='outside it' ;;
+  *) return 0 ;;
+  esac
+  say "PostgreSQL does not run in $unit but $where; a shutdown of the host would lose writes"
+  printf 'HINT: as root at site %s: %s/guard move (a restart)\n' "$site" "$state" >&2
 }
 
 # By which slots the declared followers read here: the site that takes over makes them anew, and this one drops them once it

@@ -165,8 +165,15 @@ describeHosts("PostgreSQL has one owner, the system unit", () => {
     const start = "pg_ctlcluster --skip-systemctl-redirect 15 main start";
     expect((await pair.hosts.b.ssh(start)).exitCode).toBe(0);
     expect(await pair.observe("b")).toMatchObject({ owner: "session", role: "standby" });
+    const ready = await pair.verb("b", "postgres/preflight", { value: "target-first" });
+    expect(ready.exitCode).toBe(0);
+    expect(ready.stderr).toMatch(
+      /site b: PostgreSQL does not run in postgresql@15-main.service but inside a login session.*\nHINT: .*\/guard move/,
+    );
     await pair.hosts.b.must([`${STATE}/guard`, "move"]);
     await rests("b", { role: "standby" });
+    const moved = await pair.verb("b", "postgres/preflight", { value: "target-first" });
+    expect(moved).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
   test("an account other than root is told the two lines that it lacks", async () => {
