@@ -4,6 +4,7 @@ import type { Desired } from "../../plan/desired";
 import type { Observed } from "../../plan/observed";
 import { plan, type Plan } from "../../plan/plan";
 import type { Step } from "../../plan/step";
+import type { SiteId } from "../../plan/terms";
 import { input, parsed, scripts, type Flags } from "../plan/wish";
 import { observe, type World } from "../plan/world";
 
@@ -16,6 +17,8 @@ export interface Scene {
   readonly zones?: readonly { readonly zone: string; readonly hostnames: readonly string[] }[];
   readonly dns?: Readonly<Record<string, unknown>>;
   readonly observe?: "none";
+  /** A site whose guard does not run. */
+  readonly unguarded?: SiteId;
   readonly survey?: Partial<DnsSurvey>;
   /** Names that the state does not hold yet. */
   readonly fresh?: readonly string[];
@@ -72,12 +75,16 @@ function wishOf({ flags, zones, dns, observe: look }: Scene): Desired {
   });
 }
 
-function observed({ world, observe: look }: Scene, wish: Desired): Observed {
+function observed({ world, observe: look, unguarded }: Scene, wish: Desired): Observed {
   const seen = observe(world);
+  const without = (site: SiteId) => {
+    const here = seen.sites[site];
+    return here.reach === "up" && site === unguarded ? { ...here, guardRunning: false } : here;
+  };
   const away = { reach: "unknown", why: "not observed" } as const;
   const [pivot] = seen.dns.pivots;
   return {
-    sites: look === "none" ? { a: away, b: away } : seen.sites,
+    sites: look === "none" ? { a: away, b: away } : { a: without("a"), b: without("b") },
     dns: { ...seen.dns, pivots: wish.dns.zones.map(() => pivot ?? { status: "absent" }) },
   };
 }
@@ -192,7 +199,7 @@ function told(
   imports: readonly string[],
 ): Preview["diagnostics"][number] {
   const states = Object.fromEntries(made.steps.map((step) => [step.id, step.state]));
-  const { transition, epoch, from, to, digest, warnings } = made;
+  const { transition, epoch, from, to, digest, warnings, unguarded } = made;
   const dns = dnsTold(wish, seen, made, survey, imports);
   const line = {
     pair: wish.name,
@@ -203,8 +210,10 @@ function told(
     digest,
     states,
     warnings,
+    unguarded,
     dns,
     seen,
+    ...{ run: "1-test", needs: {} },
   };
   return {
     severity: "info",

@@ -1,10 +1,16 @@
 // Who watches over the sites: what a plan says, and puts right, where guard and units are not as they should be.
+import { planOf, readPreview } from "../../cli/previewFile";
+import { status } from "../../cli/status";
+import { judge } from "../../plan/dns/judge";
+import { parsePreview, runbooks } from "../../plan/dns/previewJson";
 import type { Observed, SiteFacts } from "../../plan/observed";
 import { parseSiteFacts } from "../../plan/observed";
 import { plan } from "../../plan/plan";
 import { headline } from "../../plan/render/checklist";
+import { comment } from "../../plan/render/comment";
 import { refusalText } from "../../plan/render/preview";
 import type { SiteId } from "../../plan/terms";
+import { previewOf } from "../comment/previews";
 import { ids, todo } from "./update";
 import { input, parsed, scripts } from "./wish";
 import { observe } from "./world";
@@ -53,6 +59,45 @@ test("a guard that does not run is in the first line, of a refusal too", () => {
   expect(headline(made)).toContain("NO GUARD RUNS at site b");
   const [first] = refusalText(made).split("\n");
   expect(first).toContain("NO GUARD RUNS at site b");
+});
+
+describe("where no guard runs", () => {
+  const preview = (unguarded: "a" | "b" | undefined, activeSite: SiteId) =>
+    JSON.stringify(
+      previewOf({
+        ...{ world: atRest("a"), flags: { activeSite } },
+        ...(unguarded === undefined ? {} : { unguarded }),
+      }),
+    );
+  const commentOn = (text: string) => {
+    const read = parsePreview(text);
+    return comment({ judgement: judge(read), runbooks: runbooks(read) });
+  };
+  const statusOf = (text: string) => {
+    const said: string[] = [];
+    const talk = { say: (line: string) => void said.push(line), complain: () => undefined };
+    status(planOf(readPreview(text), undefined), talk);
+    return said;
+  };
+
+  test.each(["a", "b"] as const)(
+    "the comment on a pull request begins with it, at rest and before a flip",
+    (to) => {
+      const [title, , verdict] = commentOn(preview("b", to)).markdown.split("\n");
+      expect(title).toBe("## Standby plan: shop");
+      expect(verdict).toMatch(/^\*\*NO GUARD RUNS at site b\.\*\* \S/);
+    },
+  );
+
+  test("standby status says it in its first line", () => {
+    const [first] = statusOf(preview("b", "a"));
+    expect(first).toBe("shop: none, epoch 1, site a shall serve; NO GUARD RUNS at site b");
+  });
+
+  test("neither says it where every guard runs", () => {
+    const text = preview(undefined, "a");
+    expect(commentOn(text).markdown + statusOf(text).join()).not.toContain("GUARD");
+  });
 });
 
 test.each(["session", "other"])(
