@@ -31,6 +31,12 @@ name_unit() {
 }
 is_bound() { [ -n "$unit" ] && [ -e "$bond" ]; }
 
+# What Debian's start.conf says; without the file, or with nothing in it, Debian takes auto.
+start_word() {
+  start_word=$(sed 's/#.*//; /^[[:space:]]*$/d; s/[[:space:]]//g' "${config%/*}/start.conf" 2>/dev/null) || start_word=''
+  printf '%s' "${start_word:-auto}"
+}
+
 # As root, or by the one command that sudo lets another account run.
 manager() {
   if [ -n "$switch_user" ] || [ "$(id -u)" = 0 ]; then systemctl "$@"; else sudo -n systemctl "$@"; fi

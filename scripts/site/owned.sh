@@ -33,6 +33,5 @@ unit_files() { printf '%s\n' "$units_folder/standby-hold@$name.service" "$units_
 units_sum() { unit_files | { while IFS= read -r unit_file; do cat "$unit_file"; done; } 2>/dev/null | sha256sum | cut --characters=1-64; }
 start_conf() {
   case $unit in postgresql@*) ;; *) printf -- '-' && return 0 ;; esac
-  start_word=$(sed 's/#.*//; /^[[:space:]]*$/d; s/[[:space:]]//g' "${config%/*}/start.conf" 2>/dev/null) || start_word=''
-  printf '%s' "${start_word:-auto}"
+  start_word
 }

@@ -19,7 +19,7 @@ main() {
   case $config in
   /etc/postgresql/*)
     if [ -z "$unit" ] && [ -e "${config%/*}/start.conf" ]; then printf 'auto\n' >"${config%/*}/start.conf"; fi
-    fact start "$(sed 's/#.*//; /^[[:space:]]*$/d; s/[[:space:]]//g' "${config%/*}/start.conf" 2>/dev/null || printf auto)"
+    fact start "$(start_word)"
     ;;
   *) fact start unchanged ;;
   esac
