@@ -31,8 +31,13 @@ find_config() {
   config_choices=${config_choices#,}
   case $config_choices in *,*) config='' ;; *) config_choices='' ;; esac
 }
+# A setting of a configuration file, quoted or bare; of several lines the last one counts.
+conf_value() { # NAME FILE
+  set_to="s/^[[:space:]]*$1[[:space:]]*=\{0,1\}[[:space:]]*"
+  sed -n -e "$set_to'\([^']*\)'.*/\1/p" -e t -e "$set_to\([^'#[:space:]]*\).*/\1/p" "$2" | tail --lines=1
+}
 is_of_data() { # FILE
-  named=$(sed -n "s/^[[:space:]]*data_directory[[:space:]]*=\{0,1\}[[:space:]]*'\([^']*\)'.*/\1/p" "$1" | tail --lines=1)
+  named=$(conf_value data_directory "$1")
   if [ -z "$named" ]; then return 1; fi
   if [ "${named%/}" = "${data%/}" ]; then return 0; fi
   # shellcheck disable=SC3013 # dash, busybox, bash and POSIX 2024 know it

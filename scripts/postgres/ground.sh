@@ -62,7 +62,6 @@ observe_clusters() {
   clusters=${clusters#,}
   fact clusters "${clusters:--}"
 }
-conf_value() { sed -n "s/^[[:space:]]*$1[[:space:]]*=\{0,1\}[[:space:]]*'\{0,1\}\([^'#[:space:]]*\).*/\1/p" "$2" | tail --lines=1; }
 
 # A site without a database: whether one can be copied to it.
 observe_empty() {
