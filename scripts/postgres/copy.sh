@@ -47,11 +47,16 @@ fit_programs() {
   find_major "$wanted"
 }
 
+# How this site follows its peer; EXTRAS is what a person had added, with a space in front, or nothing.
+conninfo() { # EXTRAS
+  printf 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5%s' \
+    "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE" "$1"
+}
+
 # What came with the copy speaks of the other site. Later lines of this file win.
 configure() {
   {
-    printf "\nprimary_conninfo = 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5'\n" \
-      "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE"
+    printf "\nprimary_conninfo = '%s'\n" "$(conninfo '')"
     printf "primary_slot_name = 'standby_%s'\nstandby.state_directory = '%s'\n" "$site" "$state"
   } >>"$data.seed/postgresql.auto.conf"
   if [ -z "$config" ] && [ ! -e "$data.seed/postgresql.conf" ]; then

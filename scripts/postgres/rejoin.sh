@@ -74,8 +74,6 @@ decide() {
   fi
 }
 
-conninfo() { printf 'host=%s port=%s user=%s application_name=standby_%s passfile=%s connect_timeout=3 tcp_user_timeout=5000 keepalives_idle=5%s' "$peer_host" "$peer_port" "$replication_user" "$site" "$PGPASSFILE" "$extras"; }
-
 # A delayed standby cannot take over, so it goes; a person may set it again.
 name_delay() {
   was=$(sed -n "s/^recovery_min_apply_delay *= *//p" "$data/postgresql.auto.conf" | tail --lines=1)
@@ -87,11 +85,11 @@ follow() {
   checkpoint before-follow
   connection_extras "$data/postgresql.auto.conf"
   case $running in
-  yes) set_running primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" ;;
+  yes) set_running primary_conninfo "$(conninfo "$extras")" primary_slot_name "standby_$site" ;;
   *)
     leave_quarantine
     name_delay
-    set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" recovery_min_apply_delay 0
+    set_conf primary_conninfo "$(conninfo "$extras")" primary_slot_name "standby_$site" recovery_min_apply_delay 0
     start_postgres
     ;;
   esac

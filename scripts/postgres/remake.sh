@@ -157,7 +157,7 @@ stand_by() { # FOLDER
   data=$1
   connection_extras "$data/postgresql.auto.conf"
   name_delay
-  set_conf primary_conninfo "$(conninfo)" primary_slot_name "standby_$site" restore_command '' recovery_min_apply_delay 0
+  set_conf primary_conninfo "$(conninfo "$extras")" primary_slot_name "standby_$site" restore_command '' recovery_min_apply_delay 0
   data=$serving
 }
 
