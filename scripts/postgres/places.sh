@@ -65,13 +65,13 @@ fit_place() {
   if [ ! -d "$place" ]; then refuse "the folder of tablespace $oid, $place, is missing here" "mount its disk if it has one of its own; then as root at site $site: install --directory --owner=$owner --mode=700 $place"; fi
   if ! as_owner test -w "$place"; then refuse "the folder of tablespace $oid, $place, cannot be written by $owner" "as root at site $site: chown $owner: $place"; fi
   for old in "$place/PG_${major}_"*; do
-    if [ ! -e "$old" ] || is_ours; then continue; fi
+    if [ ! -e "$old" ] || is_own_place; then continue; fi
     refuse "$old is of another database, or of a data folder that was moved aside; tablespace $oid of site $peer belongs in its place" "if nothing uses it: mv $old $place/old.${old##*/}"
   done
 }
 
 # Its data here is the data folder's own.
-is_ours() {
+is_own_place() {
   for folder in "$data.rejoin" "$data"; do
     for link in "$folder"/pg_tblspc/*; do
       if [ -L "$link" ]; then
