@@ -1,7 +1,8 @@
 #!/bin/sh
 # lib: what all verbs share: input, facts, errors, the state folder, the lock, starting and stopping PostgreSQL.
-# A verb is this file + wal.sh + scripts/GROUP/VERB.sh + a call of `main` that hands it key=value lines. Nothing here acts
-# by itself.
+# A verb is the library + scripts/GROUP/VERB.sh, with the files that it needs before it, + a call of `main` that hands it
+# key=value lines. The library is this file and those that stand behind it: LIB in sites/guardProgram.ts. Nothing here acts by
+# itself.
 # shellcheck disable=SC2034 # the verbs use what is set here
 set -eu
 umask 077

@@ -82,7 +82,7 @@ open_again() {
   if [ -e "$state/held" ]; then forget held; fi
 }
 start_services() {
-  healthy='' start=''
+  start=''
   while IFS= read -r line; do
     case $line in
     service_start=*) start=${line#service_start=} ;;
