@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Client } from "pg";
 import { until } from "../postgres/processes";
+import { runStatement } from "../postgres/statement";
 import { runHere, type SiteRun } from "../site";
 import { Disk, type Snapshot } from "./disk";
 import type { Machine, Make } from "./make";
@@ -149,26 +149,13 @@ export class Host {
   }
 
   /** One statement over the socket as superuser `root`, whom Debian's own `peer` rule lets in. */
-  async query<Row extends Record<string, unknown>>(
+  query<Row extends Record<string, unknown>>(
     sql: string,
     parameters: readonly unknown[] = [],
     { database = "postgres", port = 5432 } = {},
   ): Promise<Row[]> {
     const host = `/proc/${this.pid ?? 0}/root/run/postgresql`;
-    const client = new Client({
-      host,
-      port,
-      user: "root",
-      database,
-      connectionTimeoutMillis: 5000,
-    });
-    client.on("error", () => undefined);
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql, [...parameters])).rows;
-    } finally {
-      await client.end();
-    }
+    return runStatement<Row>({ host, port, user: "root", database }, sql, parameters);
   }
 
   /** Writes a file on the host, running or off; an absolute path that leads through no symlink. */

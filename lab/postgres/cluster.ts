@@ -16,9 +16,9 @@ import {
   rmSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
-import { Client } from "pg";
 import { isAlive, processesIn, removeSegment, signalProcess, until } from "./processes";
 import { clusterOwner, findPostgres, ownedFolder, runAsOwner } from "./programs";
+import { runStatement } from "./statement";
 
 export { findPostgres, temporaryFolder } from "./programs";
 export type { PostgresPrograms } from "./programs";
@@ -221,26 +221,13 @@ export class Cluster {
   }
 
   /** Runs one statement as superuser over the socket, on a connection of its own. */
-  async query<Row extends Record<string, unknown>>(
+  query<Row extends Record<string, unknown>>(
     sql: string,
     parameters: readonly unknown[] = [],
     database = "postgres",
   ): Promise<Row[]> {
-    const client = new Client({
-      host: this.socketDirectory,
-      port: this.port,
-      user: this.superuser,
-      database,
-      connectionTimeoutMillis: 5_000,
-    });
-    // A server that ends under an open connection must not end the lab.
-    client.on("error", () => undefined);
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql, [...parameters])).rows;
-    } finally {
-      await client.end();
-    }
+    const { socketDirectory: host, port, superuser: user } = this;
+    return runStatement<Row>({ host, port, user, database }, sql, parameters);
   }
 
   /** pg_controldata as label -> value, untranslated and in UTC. */
