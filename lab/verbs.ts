@@ -1,9 +1,9 @@
+import { announceAt, epochLines } from "./announcing";
 import type { Lab } from "./lab";
 import type { SiteRun } from "./site";
 import { scriptText } from "../plan/scripts";
 import { composeScripts } from "../sites/guardProgram";
 import { loadScripts } from "../sites/scripts";
-import { signWitness } from "../sites/witness";
 import type { EpochRecord, SiteId } from "../plan/terms";
 
 export const WITNESS_NAME = "_standby-shop.shop.test";
@@ -45,21 +45,13 @@ export class LabVerbs {
   /** Input lines of a transition with a run of its own. */
   transition(record: EpochRecord): Record<string, string> {
     this.#run += 1;
-    const { epoch, from, to, kind } = record;
-    return { epoch: String(epoch), from, to, kind, run: `${this.#run}-test` };
+    return epochLines(record, this.#run);
   }
 
   /** Writes the signed witness into the zone. */
   announce(record: EpochRecord): void {
     const { zone, witnessKey, cloudflare } = this.lab;
-    const content = signWitness(witnessKey, { v: 1, zone, name: WITNESS_NAME, ...record });
-    cloudflare.deleteRecord(zone, WITNESS_NAME, "TXT");
-    cloudflare.setRecord(zone, {
-      name: WITNESS_NAME,
-      type: "TXT",
-      content: `"${content}"`,
-      ttl: 60,
-    });
+    announceAt(cloudflare, { zone, name: WITNESS_NAME, key: witnessKey }, record);
   }
 
   #settings(site: SiteId): Record<string, string> {

@@ -4,7 +4,8 @@ import { scriptText } from "../../plan/scripts";
 import { otherSite, SITE_IDS, type EpochRecord, type SiteId } from "../../plan/terms";
 import { composeScripts } from "../../sites/guardProgram";
 import { loadScripts } from "../../sites/scripts";
-import { publicKeyOf, signWitness } from "../../sites/witness";
+import { publicKeyOf } from "../../sites/witness";
+import { announceAt, epochLines } from "../announcing";
 import { until } from "../postgres/processes";
 import type { SiteRun } from "../site";
 import { CLUSTER } from "./debian";
@@ -97,18 +98,14 @@ export class HostPair {
 
   /** Writes the signed witness into the zone. */
   announce(record: EpochRecord): void {
-    const { cloudflare } = this.hosts;
-    const content = signWitness(this.#key, { v: 1, zone: ZONE, name: WITNESS_NAME, ...record });
-    cloudflare.deleteRecord(ZONE, WITNESS_NAME, "TXT");
-    const text = `"${content}"`;
-    cloudflare.setRecord(ZONE, { name: WITNESS_NAME, type: "TXT", content: text, ttl: 60 });
+    const place = { zone: ZONE, name: WITNESS_NAME, key: this.#key };
+    announceAt(this.hosts.cloudflare, place, record);
   }
 
   /** Input lines of the newest epoch, with a run of its own. */
   lines(): Record<string, string> {
     this.#run += 1;
-    const { epoch, from, to, kind } = this.#record;
-    return { epoch: String(epoch), from, to, kind, run: `${this.#run}-test` };
+    return epochLines(this.#record, this.#run);
   }
 
   /** A planned hand-over to the standby; `last` ends it early, as a killed run does. */
