@@ -66,6 +66,7 @@ const siteFactsSchema = z
     delta: text,
     applied: text,
     rejoin: text,
+    beyond: text,
     data_size: count,
     quarantine: flag,
     async_overrides: count,
@@ -124,6 +125,8 @@ const siteFactsSchema = z
     applied: facts.applied,
     /** What is under way with the data folder: `rewind`, `reseed`, `ready` or `recover`, and more. */
     rejoin: facts.rejoin,
+    /** Position up to which this standby has replayed what its primary does not have: the rejoin verb found it so. */
+    beyond: facts.beyond?.split("_")[0],
     /** Bytes of all databases; only a primary that nobody follows says it. */
     dataSize: facts.data_size,
     quarantine: facts.quarantine,

@@ -1,3 +1,4 @@
+import { ahead } from "./ahead";
 import type { Desired } from "./desired";
 import {
   canHandOver,
@@ -143,7 +144,8 @@ function carryOn(wish: Desired, seen: Observed, newest: EpochRecord, open: boole
   if (here.reach !== "up") return same(kind, notReached(to, here));
   if (!open && here.role === "primary") {
     const moved = SITE_IDS.some((site) => readdressed(wish, seen, site));
-    const whole = left.reach !== "up" || (atRest(left, epoch) && !moved);
+    const whole =
+      left.reach !== "up" || (atRest(left, epoch) && !moved && ahead(seen) === undefined);
     return same(whole ? "none" : "rejoin");
   }
   const promoted = promotedIn(here, epoch);
@@ -172,6 +174,7 @@ function atRest(other: SiteFacts, epoch: number): boolean {
 function fits(seen: Observed, { from, to, kind }: EpochRecord, open: boolean): Kind {
   const here = seen.sites[to];
   const left = seen.sites[from];
+  if (ahead(seen)?.site === to) return "failover";
   if (kind === "initial" && (writable(here) || (open && !writable(left)))) return "initial";
   if (writable(left)) return "switchover";
   // The only writer, though no promotion of this epoch is recorded here (by hand, or the record was lost): confirmed.
@@ -228,6 +231,8 @@ function mustFinish(seen: Observed, { epoch, from, to }: EpochRecord): boolean {
 function turnedKind(seen: Observed, newest: EpochRecord, open: boolean): Kind {
   const here = seen.sites[newest.from];
   const left = seen.sites[newest.to];
+  // What it holds beyond its primary no switchover could prove.
+  if (ahead(seen)?.site === newest.from) return "failover";
   if (writable(left)) return "switchover";
   // Set back before the other site was promoted: nothing was handed over, so this site goes on. Only a site that
   // was the primary may resume: an open resume that is turned round hands over properly instead.

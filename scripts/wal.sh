@@ -80,12 +80,12 @@ find_wal_end() {
 }
 # Where the last record begins, and whether it is a switch of segments. A look that was cut short says nothing. Danger: pg_waldump waits 5 s for a file that is missing,
 # as it is after a base backup's switch of segments; so it is asked no further than the files go.
-last_record() { # SECONDS
+last_record() { # SECONDS [END]
   number_of "$control_redo"
   wal_stop=$((number / wal_segment * wal_segment))
   while [ -e "$(wal_file "$own_tli" "$wal_stop")" ]; do wal_stop=$((wal_stop + wal_segment)); done
   {
-    as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" --end="$(lsn_of "$wal_stop")" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
+    as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" --end="${2:-$(lsn_of "$wal_stop")}" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
   } | sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'
 }
 # Sets `end`: where that record ends. A switch takes the rest of its segment.
@@ -95,6 +95,17 @@ end_of_last() { # LSN or "LSN switch"
   *' switch') end=$(((number / wal_segment + 1) * wal_segment)) ;;
   *) record_end "$number" "$own_tli" ;;
   esac
+}
+
+# Whether the records on this disk lead up to a position that was replayed here. Danger: a primary whose disk came back older sends its
+# own bytes over them, from the segment's begin on; then they are no account of what this site holds.
+leads_to() { # LSN
+  read_control || return 1
+  last=$(last_record 60 "$1")
+  if [ -z "$last" ]; then return 1; fi
+  reached=$(end_of_last "$last" 2>/dev/null && echo "$end") || return 1
+  number_of "$1"
+  [ "$reached" = "$number" ]
 }
 
 # Sets recovery_at and recovery_of: the first position of the WAL file that a starting server replays, as its own title says, and

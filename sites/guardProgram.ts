@@ -12,6 +12,7 @@ const END = "STANDBY_GUARD";
 export const DELTA = [
   "postgres/alone",
   "postgres/kept",
+  "postgres/parting",
   "postgres/returned",
   "postgres/deltaScan",
   "postgres/deltaRows",
@@ -28,6 +29,7 @@ export const REJOIN = [
   "postgres/alone",
   "postgres/remake",
   "postgres/kept",
+  "postgres/parting",
   "postgres/returned",
   "postgres/rejoin",
 ] as const;

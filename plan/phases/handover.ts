@@ -1,3 +1,4 @@
+import { ahead } from "../ahead";
 import { factsOf } from "../newest";
 import type { Part } from "../step";
 import type { SiteObserved } from "../observed";
@@ -77,6 +78,7 @@ function fenceParts(context: Context): readonly Part[] {
   const bound = wish.sites[from].database.stopSeconds * 2 + 20;
   // A lost site is started once more, so that the other one can fetch what it lacks.
   const drains = bound + wish.limits.stepSeconds;
+  const older = ahead(context.seen)?.site === to;
   switch (context.decision.transition) {
     case "switchover":
       // Danger: this run's id must be stored at the target before anything stops, also when drain is done already:
@@ -98,7 +100,7 @@ function fenceParts(context: Context): readonly Part[] {
           from,
           "postgres/fence",
           { value: "dead", accept_loss: acceptedLoss(context), ...lines },
-          { bound: drains, gives: ["token"] },
+          { bound: drains, gives: ["token"], ...(older ? { seen: { value: "older" } } : {}) },
         ),
       ];
     case "resume":

@@ -1,3 +1,4 @@
+import { olderPrimary } from "../ahead";
 import { reachedFacts, type Context } from "../phases/context";
 import { pivotName, siteName } from "../desired";
 import { startingAnew } from "../followers";
@@ -21,6 +22,7 @@ export function refusalsOf(
 ): readonly Refusal[] {
   const acts = steps.some((step) => step.state === "todo");
   return [
+    ...olderPrimary(context.wish, context.seen, context.decision),
     ...(acts ? sitesFit(context) : []),
     ...setUp(context),
     ...(beforeHandOver(context) ? handOver(context) : []),

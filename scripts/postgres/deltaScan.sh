@@ -7,12 +7,16 @@ find_divergence() {
   diverged=no
   ask_peer
   find_end
-  # On a timeline that the peer never had, or has still, there is no fork to read from: rejoin says what that is.
-  if ! is_beyond || [ "$own_tli" -ge "$peer_tli" ]; then
+  find_parting
+  # Who only holds more than its peer is no source of a delta: rejoin says what that is.
+  case $parted$known_by in
+  no | yesend)
     leave_quarantine
     return 0
-  fi
-  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, which does not come from timeline $own_tli of this site" "compare the two by hand, no common point is known; or give up what is here: pulumi config set discardDelta $delta_epoch && pulumi up"; fi
+    ;;
+  *) ;;
+  esac
+  if [ -z "$fork_text" ]; then later "site $peer is on timeline $peer_tli, and no point is known up to which timeline $own_tli of this site is the same" "compare the two by hand; or give up what is here: pulumi config set discardDelta $delta_epoch && pulumi up"; fi
   diverged=yes
   case $running in
   yes) follow_nobody ;;
@@ -24,13 +28,11 @@ find_divergence() {
   esac
 }
 
-waldump() { as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" "$@" 2>>"$work/waldump.txt" || :; }
-
 # commits: one line per transaction that was committed after the fork: TIME XID SUBXID...
 # open: the names of those that were prepared after it and never decided; a server in recovery does not list them.
 # Danger: WAL that ends early would hide writes, so the dump must reach from the fork to the end of the replay.
 read_commits() {
-  waldump --start="$fork_text" | awk '
+  waldump "$fork_text" '' | awk '
     { at = index($0, ", lsn: "); lsn = substr($0, at + 7); sub(/,.*/, "", lsn); last = lsn; if (first == "") first = lsn }
     $2 == "Transaction" && match($0, /desc: PREPARE gid /) {
       gid = substr($0, RSTART + 18); sub(/: [0-9-]+ [0-9:.]+ UTC.*/, "", gid)
@@ -63,10 +65,9 @@ find_start() {
   scan_from='' common_from='' common_next=''
   segment=$((fork / wal_segment * wal_segment)) until=$fork_text oldest=$fork
   while [ -z "$scan_from" ] && [ "$segment" -ge 0 ]; do
-    file=$(wal_file "$own_tli" "$segment")
-    if [ ! -r "$file" ]; then break; fi
+    if ! find_own_file "$segment"; then break; fi
     oldest=$segment
-    waldump --rmgr=Standby --start="$(lsn_of "$segment")" --end="$until" | awk '
+    waldump "$(lsn_of "$segment")" "$until" --rmgr=Standby | awk '
       FILENAME == xids { wanted[$1] = 1; next }
       match($0, /RUNNING_XACTS nextXid [0-9]+/) {
         next_xid = substr($0, RSTART + 22, RLENGTH - 22) + 0
@@ -88,7 +89,7 @@ find_start() {
   if [ -z "$common_from" ]; then common_from=$(lsn_of "$oldest") common_next=3; fi
   common_xid=$(
     if [ "$common_from" = "$fork_text" ]; then echo "$common_next"; else
-      waldump --start="$common_from" --end="$fork_text" | awk -v next_xid="$common_next" '
+      waldump "$common_from" "$fork_text" | awk -v next_xid="$common_next" '
         function saw(x) { d = x - next_xid; if (d < -2147483648) d += 4294967296; if (d >= most && d < 2147483648) most = d + 1 }
         BEGIN { most = 0 }
         match($0, /tx: +[0-9]+/) { x = substr($0, RSTART + 3, RLENGTH - 3) + 0; if (x > 2) saw(x) }
@@ -105,7 +106,7 @@ find_start() {
 #                                                                    a file that is gone, another database, rewritten
 #   x TRANSACTIONS FIRST LAST
 read_records() {
-  waldump --start="$scan_from" | awk -v fork="$(printf '%08X%08X' $((fork >> 32)) $((fork & 0xFFFFFFFF)))" -v database="$database_oid" '
+  waldump "$scan_from" '' | awk -v fork="$(printf '%08X%08X' $((fork >> 32)) $((fork & 0xFFFFFFFF)))" -v database="$database_oid" '
     function position(text,  half) { split(text, half, "/"); return substr("00000000" half[1], length(half[1]) + 1) half[2] }
     function file_of(n,  text) { text = $0; if (!match(text, "blkref #" n ": rel [0-9]+/[0-9]+/[0-9]+ ")) return ""
       text = substr(text, RSTART, RLENGTH); sub(/.*rel /, "", text); sub(/ $/, "", text); return text }

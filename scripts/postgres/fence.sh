@@ -3,6 +3,7 @@
 # The signal is placed and synced before the stop, so that no later start of this data can write.
 # value=dead: this site was lost. Then it is started once more, as a standby of nobody, so that the other site fetches what
 # it has not received yet; the token then says `drained`: END is the last valid record. Where that fails there is no token.
+# value=older: lost, and the other site holds more (plan/ahead.ts). Then nothing is sent there, and END is read from the WAL.
 
 main() {
   read_input
@@ -15,11 +16,11 @@ main() {
   if [ "${recalled%% *}" = "$epoch" ] && [ "$to" = "$site" ]; then refuse "this site was promoted in epoch $epoch" "run the update again, the only way is forward"; fi
   stop_ms=0
   if postmaster; then fence_running; else fence_stopped; fi
-  if [ "$value" = dead ]; then
-    drain
-  else
-    prove_fence
-  fi
+  case $value in
+  dead) drain ;;
+  older) prove_end ;;
+  *) prove_fence ;;
+  esac
   fact fenced yes
   fact stop_ms "$stop_ms"
 }
@@ -58,7 +59,7 @@ SQL
   standby*)
     place_signal
     # Not needed by anybody as it is: what it holds is drained, or it ends as a standby that cannot write.
-    if [ "$value" = dead ]; then stop_bounded; fi
+    case $value in dead | older) stop_bounded ;; *) ;; esac
     return 0
     ;;
   silent) if ! is_loss; then no_answer; fi ;;
@@ -93,7 +94,7 @@ is_sender() { # PID
   # shellcheck disable=SC3013 # as in lib.sh
   case $title in *walsender*) [ "/proc/$1/cwd" -ef "$data_path" ] ;; *) return 1 ;; esac
 }
-is_loss() { [ "$value" = dead ] || [ "$kind" = failover ]; }
+is_loss() { [ "$value" = dead ] || [ "$value" = older ] || [ "$kind" = failover ]; }
 
 # Never left in between: it ends stopped, or it serves again.
 stop_bounded() {
@@ -217,6 +218,18 @@ FETCHED
   end=$number
   drained_token
   fact drained yes
+}
+
+# Danger: the other site's receiver begins at its segment's start. What this site has written on an older disk would go over the only
+# copy of what it lacks, so this site is not started again.
+prove_end() {
+  forget_old_token
+  if postmaster; then stop_bounded; fi
+  read_control || fault "cannot read the control file of $data" "look at the disk"
+  find_wal_end
+  own_end=$(lsn_of "$end")
+  drained_token
+  fact drained no
 }
 
 # Danger: to stop it here would throw away what it has replayed. It cannot write: its signal is placed.

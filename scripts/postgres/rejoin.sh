@@ -29,6 +29,7 @@ main() {
     esac
   fi
   prove_join
+  if [ -e "$state/beyond" ]; then forget beyond; fi
   bring_back
   fact streaming yes
 }
@@ -49,14 +50,12 @@ select 'slot ' || coalesce(wal_status, 'unknown') from pg_replication_slots wher
 SQL
 }
 
-# Sets `way`. On the peer's timeline, or on one that it left at or after this site's end, nothing here is unknown to it.
+# Sets `way`. Where the two have not parted, nothing here is unknown to the peer.
 decide() {
-  way=follow
-  if [ "$follows" = t ]; then
-    way=streaming
-    return 0
-  fi
-  if is_beyond; then
+  find_parting
+  # Found by an earlier run. The bytes may be the peer's by now, sent over its own; what it has replayed is not.
+  if [ "$parted" = no ] && [ -e "$state/beyond" ]; then parted=yes known_by=bytes; fi
+  if [ "$parted" = yes ]; then
     follow_nobody
     fact end "$(lsn_of "$own_end")"
     fact fork "${fork_text:--}"
@@ -66,12 +65,35 @@ decide() {
       if may_rewind; then way=rewind; else say "no rewind: $reason"; fi
       return 0
     fi
-    later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, but site $peer left that timeline at ${fork_text:-no known point}" "keep $data as it is: run the update again, which exports its last writes first; or give them up: pulumi config set discardDelta $delta_epoch && pulumi up"
+    say_parted
+  fi
+  way=follow
+  if [ "$follows" = t ]; then
+    way=streaming
+    return 0
   fi
   if [ "$slot" = lost ] || ! peer_has_wal; then
     say "site $peer no longer keeps the WAL that this site needs"
     way=reseed
   fi
+}
+
+say_parted() {
+  hint="keep $data as it is: run the update again, which exports its last writes first"
+  case $known_by in
+  bytes) what="and it is not that of site $peer from ${fork_text:-some unknown point} on" ;;
+  end)
+    what="and site $peer ends at $fork_text: the disk of site $peer is older"
+    holds_more
+    ;;
+  *) what="but site $peer left that timeline at ${fork_text:-no known point}" ;;
+  esac
+  later_way diverged "holds WAL up to $(lsn_of "$own_end") on timeline $own_tli, $what" "$hint; or give them up: pulumi config set discardDelta $delta_epoch && pulumi up"
+}
+# The plan learns of it: this site is failed over to, and never restarted or copied anew.
+holds_more() {
+  store beyond "$(lsn_of "$own_end") $peer_lsn"
+  hint="keep both as they are and let this site serve: pulumi config set activeSite $site && pulumi up; what only site $peer has is exported then"
 }
 
 # A delayed standby cannot take over, so it goes; a person may set it again.
@@ -113,6 +135,7 @@ SQL
   joined=''
   await_join
   if [ "$joined" = stuck ]; then
+    is_replayed || say_not_replayed
     say "holds WAL that it cannot replay and would not fetch again while it runs; it is started anew"
     stop_postgres INT "$stop_bound" || fault "PostgreSQL did not stop within $stop_bound s" "look at its log"
     checkpoint restarted-stuck
@@ -123,6 +146,37 @@ SQL
     tail --lines=3 "$state/log/server.log" >&2 2>/dev/null || :
     later "does not replay what site $peer writes" "read $state/log/server.log, then run the update again"
   fi
+}
+
+# Whether what lies on this disk is what was replayed: a new start would replay that. The last transaction that was replayed is told by
+# its time, to the microsecond.
+is_replayed() {
+  answer=$(
+    sql <<SQL
+select concat_ws('|', pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'));
+SQL
+  ) || no_answer
+  case $answer in *'|'*) ;; *) return 1 ;; esac
+  leads_to "${answer%%|*}" || return 1
+  find_branches
+  replayed_from=$control_redo
+  # Nothing may have been committed since the last restart point.
+  until waldump "$replayed_from" "${answer%%|*}" --rmgr=Transaction | grep --quiet --fixed-strings " ${answer#*|} UTC"; do
+    number_of "$replayed_from"
+    number=$(((number - 1) / wal_segment * wal_segment))
+    if [ "$number" -le 0 ] || ! find_own_file "$number"; then return 1; fi
+    replayed_from=$(lsn_of "$number")
+  done
+}
+say_not_replayed() {
+  follow_nobody
+  read -r own_lsn <<REPLAYED
+${answer%%|*}
+REPLAYED
+  number_of "$own_lsn"
+  own_end=$number
+  holds_more
+  later_way diverged "has replayed up to $own_lsn what site $peer does not have: the WAL that site $peer sends is another one, its disk came back older" "$hint"
 }
 
 # Sets `joined`: t, f, or stuck: WAL was received, cannot be read, and no receiver runs any more. The server remembers up to

@@ -81,6 +81,8 @@ may_rewind() {
   printf '%s\n' "$control_text" | grep --quiet --extended-regexp '^(wal_log_hints setting: +on|Data page checksum version: +[1-9])' || return 1
   reason="site $peer is not on a newer timeline"
   [ "$own_tli" -lt "$peer_tli" ] || return 1
+  reason="the timelines do not tell where the two parted"
+  [ "$known_by" = history ] || return 1
   reason="site $peer has no checkpoint on timeline $peer_tli yet"
   peer_checkpoint
 }

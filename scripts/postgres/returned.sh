@@ -67,7 +67,8 @@ find_end() {
 # sends what is missing, and its end is read from the WAL.
 end_unread() {
   find_wal_end
-  if is_beyond; then
+  find_parting
+  if [ "$parted" = yes ]; then
     recover_alone
     own_end=''
   elif [ "$running" = yes ]; then
@@ -109,23 +110,6 @@ ANSWER
   place_signal
   number_of "$own_lsn"
   own_end=$number
-}
-
-# Whether this site went past the point where the peer left its timeline. Sets that point: `fork` as a number, `fork_text`,
-# which is empty where the peer's history knows none. What streams on the peer's timeline is not past it, although its
-# control file may name the timeline before until its next restart point.
-is_beyond() {
-  if [ "$streams" = t ]; then return 1; fi
-  fork_text=''
-  if [ "$own_tli" = "$peer_tli" ]; then fork_text=$peer_lsn; fi
-  while read -r line_tli line_lsn; do
-    if [ "$line_tli" = "$own_tli" ]; then fork_text=$line_lsn; fi
-  done <<HISTORY
-$peer_history
-HISTORY
-  number_of "${fork_text:-0/0}"
-  fork=$number
-  [ "$own_end" -gt "$fork" ]
 }
 
 leave_quarantine() {

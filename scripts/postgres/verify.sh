@@ -26,11 +26,16 @@ verify_token() {
   case $token_lsn$token_end$token_tail in *[!0-9A-F/]*) refuse "the token is damaged: $token" "run the update again" ;; *) ;; esac
   ask_standby
   if [ "$system" != "$token_system" ]; then refuse "this is system $system, the token is of system $token_system" "the two sites hold different databases: check dataDirectory of both"; fi
+  # The lost site's disk came back older: this one has all of it, or the two have parted.
+  number_of "$position"
+  replayed=$number
+  number_of "$token_end"
+  if [ "$kind" = failover ] && { [ "$newest_tli" -gt "$token_tli" ] || [ "$replayed" -gt "$number" ]; }; then
+    verify_surplus
+    return 0
+  fi
   if [ "$newest_tli" -gt "$token_tli" ]; then refuse "this site is on timeline $newest_tli, the token is of timeline $token_tli" "run the update again; if it stays, rejoin this site first"; fi
   if [ "$position" != "$token_end" ]; then
-    number_of "$position"
-    replayed=$number
-    number_of "$token_end"
     if [ "$replayed" -gt "$number" ]; then refuse "replayed $position, $((replayed - number)) bytes past the token's end $token_end" "somebody wrote after the fence: look for a second writer"; fi
     later "replayed $position, $((number - replayed)) bytes short of the token's end $token_end" "mend replication from site $from, then run the update again"
   fi
@@ -40,6 +45,23 @@ verify_token() {
   fact replayed "$position"
   if [ "$token_v" = v1-drained ]; then fact loss 0,drained; else fact loss 0; fi
   fact wait_ms "$wait_ms"
+}
+
+# Danger: whoever holds more must not be taken for a second writer, nor its surplus for a proof.
+verify_surplus() {
+  tli=$newest_tli
+  fact replayed "$position"
+  if [ "$newest_tli" = "$token_tli" ] && [ "$record_hash$tail_hash" = "$token_record$token_hash" ] && leads_to "$position"; then
+    loss=none
+    say "holds all that site $from has, and $((replayed - number)) bytes more: the disk of site $from is older"
+    fact loss 0,more
+    return 0
+  fi
+  if [ "$accept_loss" != "$epoch" ]; then
+    refuse "is at $position on timeline $newest_tli; site $from ends at $token_end on timeline $token_tli with writes that are not here: its disk came back older, and it has written since" "accept that for this epoch, they are exported when site $from returns: pulumi config set acceptLoss $epoch && pulumi up --yes --skip-preview"
+  fi
+  loss=accepted
+  fact loss accepted
 }
 
 # One session: wait for the END, then read the hashes of this site's own WAL. It gives up early when nothing can come any

@@ -31,7 +31,7 @@ guard_admit() {
   asked='' extra=''
   take_request
   server_options
-  if [ ! -e "$data/standby.signal" ] && [ "$asked" = '' ] && ! may_start; then hold_or_place "$reason"; fi
+  if [ ! -e "$data/standby.signal" ] && [ "$asked" = '' ] && { ! may_start || holds_less; }; then hold_or_place "$reason"; fi
   # What the unit adds to the command line, read by it after this.
   printf 'STANDBY_OPTIONS="%s"\n' "$server_options $extra" >"/run/standby-$name.env"
 }
@@ -69,6 +69,19 @@ may_start() {
     sleep 0.2
   done
 }
+# Danger: a volume that was put back under a stopped server is an older disk, with no boot in between. A peer that does not answer
+# as this site's standby says nothing here: what keeps this site is fresh.
+holds_less() {
+  recall unfenced
+  if [ -n "$recalled" ] && [ "$recalled" -ge "$own_epoch" ]; then return 1; fi
+  look_epoch=$own_epoch own_end=''
+  if ! peer_says; then return 1; fi
+  case $said_promoted$said_tli in '' | *[!0-9]*) return 1 ;; *) ;; esac
+  if holds_all; then return 1; fi
+  # Not older, only not to be compared byte by byte.
+  [ "$said_hash" != - ] || ! is_ours
+}
+
 # Danger: `against` is what the last poll saw: a veto outweighs whatever kept this site before.
 is_supported() {
   reason='what the guard sees speaks against this site'
