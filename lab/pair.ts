@@ -63,14 +63,19 @@ export class Pair {
       await pair.a.stop();
       await pair.a.start();
     }
-    const epoch = pair.epoch(1, "b", "a", "initial");
-    await pair.holds("a", "prepare", { value: "hash-a", password });
-    await pair.holds("b", "prepare", { value: "hash-b", password });
-    await pair.holds("a", "promote", { value: "initial", ...epoch });
-    await pair.holds("b", "seed", { ...epoch, password });
-    await pair.holds("a", "settle", epoch);
-    await pair.holds("b", "settle", epoch);
+    await pair.begin();
     return pair;
+  }
+
+  /** Epoch 1: site b is seeded and streams. */
+  async begin(): Promise<void> {
+    const epoch = this.epoch(1, "b", "a", "initial");
+    await this.holds("a", "prepare", { value: "hash-a", password });
+    await this.holds("b", "prepare", { value: "hash-b", password });
+    await this.holds("a", "promote", { value: "initial", ...epoch });
+    await this.holds("b", "seed", { ...epoch, password });
+    await this.holds("a", "settle", epoch);
+    await this.holds("b", "settle", epoch);
   }
 
   site(id: SiteId): Cluster {

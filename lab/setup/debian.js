@@ -37,7 +37,15 @@ const ALWAYS = [
   need("setpriv", "util-linux"),
   need("timeout", "coreutils"),
 ];
-const FOR_TESTS = [need("shellcheck", "shellcheck"), need("shfmt", "shfmt"), need("dash", "dash")];
+const FOR_TESTS = [
+  need("shellcheck", "shellcheck"),
+  need("shfmt", "shfmt"),
+  need("dash", "dash"),
+  // The verbs are read by whichever awk a site has.
+  need("mawk", "mawk"),
+  need("gawk", "gawk"),
+  need("busybox", "busybox"),
+];
 const SSHD = need("sshd", "openssh-server");
 
 const FOR_HOSTS = [

@@ -132,11 +132,22 @@ note_sequence() {
   note "sequence $sequence: at $here here, at $there at site $peer$todo"
 }
 
+# Rows of this kind and class; without a class all that are not the same there.
+of() { # KIND CLASS
+  sum=0
+  while IFS='|' read -r _ count_kind count_class count; do
+    if [ -n "$1" ] && [ "$count_kind" != "$1" ]; then continue; fi
+    if [ "${2:-not same}" = 'not same' ]; then
+      if [ "$count_class" = same ]; then continue; fi
+    elif [ "$count_class" != "$2" ]; then continue; fi
+    sum=$((sum + count))
+  done <"$work/counts"
+  echo "$sum"
+}
 write_summary() {
   read -r _ transactions since latest <<SPAN
 $(grep '^x ' "$work/changes")
 SPAN
-  of() { awk -F '|' -v kind="$1" -v class="$2" '(kind == "" || $2 == kind) && (class == "" || $3 == class) && !(class == "" && $3 == "same") { n += $4 } END { print n + 0 }' "$work/counts"; }
   sha256=$(sha256sum "$work/delta.sql")
   sha256=${sha256%% *}
   {

@@ -98,7 +98,7 @@ each_table() {
     alike=no inserts=0 updates=0 keyups=0 deletes=0
     if grep --quiet --line-regexp "$oid" "$work/alike"; then alike=yes; fi
     read -r inserts updates keyups deletes <<COUNTS || :
-$(awk -v oid="$oid" '$1 == "t" && $2 == oid { print $3, $4, $5, $6 }' "$work/changes")
+$(awk -v oid="$oid" '$1 == "t" && $2 "" == oid "" { print $3, $4, $5, $6 }' "$work/changes")
 COUNTS
     if [ "$complete" = no ]; then deletes=1; fi
     "$1"
@@ -122,7 +122,7 @@ rows_of() {
     printf "copy (select %s from only %s) to stdout \\g '%s'\n" "$keys" "$table" "$work/k$n"
   fi
   owned "$work/p$n"
-  awk -v oid="$oid" '$1 == "p" && $2 == oid { printf "%s\t%s\n", $3, $4 }' "$work/changes" >"$work/p$n"
+  awk -v oid="$oid" '$1 == "p" && $2 "" == oid "" { printf "%s\t%s\n", $3, $4 }' "$work/changes" >"$work/p$n"
 }
 
 # A transaction number that the peer gave out itself, after the fork: in [common_xid, next) by distance.

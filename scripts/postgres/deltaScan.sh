@@ -58,45 +58,63 @@ read_commits() {
   awk '{ for (i = 2; i <= NF; i++) print $i }' "$work/commits" >"$work/xids"
 }
 
+# Danger: transaction numbers wrap, and no awk may count with them: beyond 2^31 mawk prints 3.00001e+09. So awk hands them on as text,
+# and the distance of two is taken here: from -2^31 to 2^31 - 1.
+distance_of() { # NUMBER FROM
+  distance=$((($1 - $2) & 0xFFFFFFFF))
+  if [ "$distance" -ge 2147483648 ]; then distance=$((distance - 4294967296)); fi
+}
+
+# Sets `oldest_xid`: the first of these transactions; empty where there is none.
+find_oldest() {
+  oldest_xid=''
+  while read -r xid; do
+    if [ -z "$oldest_xid" ]; then oldest_xid=$xid; fi
+    distance_of "$xid" "$oldest_xid"
+    if [ "$distance" -lt 0 ]; then oldest_xid=$xid; fi
+  done <"$work/xids"
+}
+
 # The newest list of running transactions before the fork that is older than all of these transactions: from there on the
 # WAL holds all that they wrote. Sets scan_from and common_xid, the first transaction number that the peer gave out anew.
-# Numbers wrap, so they are compared by their distance.
 find_start() {
   scan_from='' common_from='' common_next=''
+  find_oldest
   segment=$((fork / wal_segment * wal_segment)) until=$fork_text oldest=$fork
   while [ -z "$scan_from" ] && [ "$segment" -ge 0 ]; do
     if ! find_own_file "$segment"; then break; fi
-    oldest=$segment
-    waldump "$(lsn_of "$segment")" "$until" --rmgr=Standby | awk '
-      FILENAME == xids { wanted[$1] = 1; next }
-      match($0, /RUNNING_XACTS nextXid [0-9]+/) {
-        next_xid = substr($0, RSTART + 22, RLENGTH - 22) + 0
-        lsn = substr($0, index($0, ", lsn: ") + 7); sub(/,.*/, "", lsn)
-        whole = 1
-        for (x in wanted) { d = x - next_xid; if (d < -2147483648) d += 4294967296; if (d < 0 || d > 2147483648) { whole = 0; break } }
-        newest = lsn " " next_xid
-        if (whole) found = lsn
-      }
-      END { print newest == "" ? "- -" : newest, found == "" ? "-" : found }' xids="$work/xids" "$work/xids" - >"$work/start"
-    read -r lsn next_xid found <"$work/start"
-    if [ -z "$common_from" ] && [ "$lsn" != - ]; then common_from=$lsn common_next=$next_xid; fi
-    if [ "$found" != - ]; then scan_from=$found; fi
+    oldest=$segment lsn='' next_xid=''
+    waldump "$(lsn_of "$segment")" "$until" --rmgr=Standby | sed -n 's/.*, lsn: \([^,]*\),.*RUNNING_XACTS nextXid \([0-9]*\) .*/\1 \2/p' >"$work/start"
+    while read -r lsn next_xid; do
+      if [ -n "$oldest_xid" ]; then distance_of "$oldest_xid" "$next_xid"; else distance=0; fi
+      if [ "$distance" -ge 0 ]; then scan_from=$lsn; fi
+    done <"$work/start"
+    if [ -z "$common_from" ] && [ -s "$work/start" ]; then
+      read -r common_from common_next <<NEWEST
+$(tail --lines=1 "$work/start")
+NEWEST
+    fi
     until=$(lsn_of "$segment")
     segment=$((segment - wal_segment))
   done
   complete=yes
   if [ -z "$scan_from" ]; then complete=no scan_from=$(lsn_of "$oldest"); fi
   if [ -z "$common_from" ]; then common_from=$(lsn_of "$oldest") common_next=3; fi
-  common_xid=$(
-    if [ "$common_from" = "$fork_text" ]; then echo "$common_next"; else
-      waldump "$common_from" "$fork_text" | awk -v next_xid="$common_next" '
-        function saw(x) { d = x - next_xid; if (d < -2147483648) d += 4294967296; if (d >= most && d < 2147483648) most = d + 1 }
-        BEGIN { most = 0 }
-        match($0, /tx: +[0-9]+/) { x = substr($0, RSTART + 3, RLENGTH - 3) + 0; if (x > 2) saw(x) }
-        match($0, /subxacts: ?[0-9 ]+/) { n = split(substr($0, RSTART + 9, RLENGTH - 9), sub_xid, " "); for (i = 1; i <= n; i++) saw(sub_xid[i]) }
-        END { printf "%.0f\n", (next_xid + most) % 4294967296 }'
-    fi
-  )
+  find_common_xid
+}
+
+# What was given out between that list and the fork counts as well, aborted ones and sub-transactions too.
+find_common_xid() {
+  common_xid=$common_next
+  if [ "$common_from" = "$fork_text" ]; then return 0; fi
+  waldump "$common_from" "$fork_text" | awk '
+    match($0, /tx: +[0-9]+/) { x = substr($0, RSTART + 3, RLENGTH - 3); sub(/^ +/, "", x); if (x != last) print x; last = x }
+    match($0, /subxacts: ?[0-9 ]+/) { n = split(substr($0, RSTART + 9, RLENGTH - 9), sub_xid, " "); for (i = 1; i <= n; i++) print sub_xid[i] }' | sort -u >"$work/given"
+  while read -r xid; do
+    distance_of "$xid" "$common_xid"
+    # Below 3 are the marks of the system's own.
+    if [ "$xid" -gt 2 ] && [ "$distance" -ge 0 ]; then common_xid=$(((xid + 1) & 0xFFFFFFFF)); fi
+  done <"$work/given"
 }
 
 # What the WAL says of these transactions, by the files named in `map` (FILE KIND OID):

@@ -90,17 +90,27 @@ find_short() { # PERCENT [old]
   if [ "$unsized" = yes ]; then return 0; fi
   each_place add_disk
   if [ "$rest" -lt 0 ]; then rest=0; fi
-  short=$(
+  by_disk=$(
     while IFS='|' read -r wanted folder content; do
       freed=0
       # shellcheck disable=SC2086 # a pattern of two names or more
       if [ "${2:-}" = old ]; then freed=$(du --summarize --block-size=1 --total $content 2>/dev/null | tail --lines=1); fi
       printf '%s|%s|%s|%s|%s\n' "$(stat --format=%d "$folder")" "$(df --output=avail --block-size=1 "$folder" | tail --lines=1)" "$wanted" "${freed%%[!0-9]*}" "$folder"
-    done <<DISKS | awk -F '|' -v percent="$1" '{ need[$1] += $3 * percent / 100; old[$1] += $4; free[$1] = $2; if (!($1 in name)) name[$1] = $5 }
-      END { for (d in need) if (free[d] + old[d] < need[d]) { printf "%.0f|%.0f|%s\n", free[d] + old[d], need[d], name[d]; exit } }'
+    done <<DISKS | sort --stable --field-separator='|' --key=1,1
 $disks$rest|$parent|$data $data.rejoin
 DISKS
   )
+  disk='' short_at=''
+  while IFS='|' read -r device free wanted freed folder; do
+    if [ "$device" != "$disk" ]; then disk=$device need=0 old=0 first=$folder; fi
+    need=$((need + wanted)) old=$((old + freed))
+    # Of a disk with several places the last sum counts.
+    if [ $((free + old)) -lt $((need * $1 / 100)) ]; then
+      short="$((free + old))|$((need * $1 / 100))|$first" short_at=$device
+    elif [ "$device" = "$short_at" ]; then short=''; fi
+  done <<DISKS
+$by_disk
+DISKS
 }
 add_disk() {
   rest=$((rest - bytes))
