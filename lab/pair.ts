@@ -25,6 +25,8 @@ export interface CallOptions {
   /** Kills the verb at this `checkpoint`. */
   readonly failAt?: string;
   readonly bound?: number;
+  /** Variables that the account's login files would set. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** A password that every quoting mistake stumbles over. */
@@ -118,6 +120,7 @@ export class Pair {
       PATH: process.env["PATH"] ?? "",
       HOME: ownedFolder(join(this.folder, id, "home")),
       ...(options.failAt === undefined ? {} : { FAIL_AT: options.failAt }),
+      ...options.env,
     };
     return runScript(text, env, options.bound ?? 50, this.entrances[id]);
   }

@@ -37,10 +37,24 @@ read_input() {
   find_config
   find_programs
   name_unit
-  export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
-  # A role's own settings must not stop a verb: not its time limit, not its wait for a standby, not its search path.
-  base_options="-c statement_timeout=0 -c lock_timeout=0 -c synchronous_commit=local -c search_path=pg_catalog -c default_transaction_read_only=off"
+  set_sessions
   find_major
+}
+
+# Whatever a login file, a role or a database sets, our sessions are the same everywhere: it decides for its applications, never for
+# the verbs. By startup options, so that the very first statement has them; what only a superuser may set stands in versions.sh.
+# SQL_ASCII: bytes as they are stored, in either direction.
+set_sessions() {
+  for variable in $(env | sed -n 's/^\(PG[A-Z_]*\)=.*/\1/p'); do unset "$variable"; done
+  export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
+  neutral_options="-c role=none -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off -c default_transaction_deferrable=off"
+  neutral_options="$neutral_options -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0"
+  neutral_options="$neutral_options -c search_path=pg_catalog -c client_encoding=SQL_ASCII -c client_min_messages=notice -c datestyle=ISO,\\ YMD -c intervalstyle=postgres"
+  neutral_options="$neutral_options -c timezone=UTC -c extra_float_digits=1 -c bytea_output=hex -c xmlbinary=base64 -c xmloption=content -c array_nulls=on"
+  neutral_options="$neutral_options -c transform_null_equals=off -c standard_conforming_strings=on -c backslash_quote=safe_encoding -c escape_string_warning=off"
+  neutral_options="$neutral_options -c quote_all_identifiers=off -c row_security=on -c lc_monetary=C -c lc_numeric=C -c lc_time=C -c default_tablespace= -c temp_tablespaces="
+  neutral_options="$neutral_options -c default_table_access_method=heap -c local_preload_libraries= -c check_function_bodies=on -c plpgsql.extra_errors=none"
+  base_options="$neutral_options -c synchronous_commit=local"
 }
 
 assign() {

@@ -11,12 +11,14 @@ find_major() { # [MAJOR]
   if [ -r "$data/PG_VERSION" ]; then IFS= read -r server_major <"$data/PG_VERSION" || :; fi
   server_major=${server_major%%.*}
   case $server_major in '' | *[!0-9]*) server_major=0 ;; *) ;; esac
-  session_options='' local_options=''
+  session_options=''
+  # Only a superuser may set these; the replication role has them as its own (role_options).
+  local_options=' -c session_preload_libraries= -c session_replication_role=origin -c plpgsql.variable_conflict=error'
   if [ "$server_major" -ge 17 ]; then
     # The time limit of a role or a database must not cut short a session that waits for a standby.
     session_options=' -c transaction_timeout=0'
     # A login trigger that writes fails on a standby, and with it every login. Only a superuser may leave it out.
-    local_options=' -c event_triggers=off'
+    local_options="$local_options -c event_triggers=off"
   fi
   export PGOPTIONS="$base_options$session_options"
 }
@@ -38,7 +40,7 @@ programs_major() {
 
 # A program that enters this site's own server as its superuser.
 locally() {
-  if [ -z "$local_options" ]; then as_owner "$@"; else as_owner env PGOPTIONS="$PGOPTIONS$local_options" "$@"; fi
+  as_owner env PGOPTIONS="$PGOPTIONS$local_options" "$@"
 }
 
 # Whether the folder came, or was upgraded, since find_major looked: the guard then begins anew.
@@ -57,6 +59,9 @@ version_options() {
 
 # What prepare adds to the replication role, which is no superuser and cannot leave a login trigger out by itself.
 role_options() {
+  # From this session's own: an empty text given by SET would be a list of one library without a name.
+  printf 'alter role "%s" set session_preload_libraries from current;\n' "$replication_user"
+  printf "select format('alter role %%I in database %%I set session_preload_libraries from current', '%s', current_database()) \\gexec\n" "$replication_user"
   if [ "$server_major" -ge 17 ]; then printf 'alter role "%s" set event_triggers = off;\n' "$replication_user"; fi
 }
 

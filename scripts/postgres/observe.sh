@@ -4,7 +4,7 @@
 main() {
   read_input
   # Settings are reported as the applications get them, not as the verbs do.
-  export PGOPTIONS="-c statement_timeout=0 -c search_path=pg_catalog$session_options"
+  export PGOPTIONS="$neutral_options$session_options"
   # What cannot be told ends it here, and the plan says it.
   untold=tell_unread
   present=no

@@ -93,6 +93,27 @@ test("the standby's death never stops the primary under either", async () => {
   await pair.lab.b.boot();
 }, 40_000);
 
+test("what the database sets for its sessions takes no lease away", async () => {
+  await pair.install("a", { isolation: "lease" });
+  await pair.ready("a", "lease");
+  const at = (text: string) => pair.lab.a.cluster.query(text, [], "template1");
+  for (const hostile of [
+    "default_transaction_isolation to serializable",
+    "idle_session_timeout to 1",
+    "client_encoding to sjis",
+  ]) {
+    await at(`alter database postgres set ${hostile}`);
+  }
+  try {
+    await pair.outlasts("a");
+    await pair.outlasts("a");
+    expect(await at("select pg_is_in_recovery() as standby")).toEqual([{ standby: false }]);
+  } finally {
+    await at("alter database postgres reset all");
+    await healed();
+  }
+}, 60_000);
+
 test("a site that was promoted while nobody could be told has nothing to miss", async () => {
   // As after a failover with DNS unwritable and the other site lost: neither witness nor lease of its epoch was ever seen.
   pair.next("resume", "a");
