@@ -9,7 +9,7 @@ const LONG = [
   "/tests/input/(live|secrets)",
   "/tests/lab/dnsPending",
   "/tests/package/",
-  "/tests/scripts/(adversarial|delta|drain|numbers|recovery|settings|remake|tablespaces|undo)",
+  "/tests/scripts/(adversarial|delta|drain|leap|numbers|recovery|settings|remake|tablespaces|undo)",
 ];
 // Hosts of their own, in a room that only one process at a time can fill: `npm run test:hosts`.
 const HOSTS = "/tests/hosts/";

@@ -19,6 +19,8 @@ const promotion = text.transform((value, context) => {
   context.addIssue({ code: "custom", message: `not an epoch and a timeline: ${value}` });
   return z.NEVER;
 });
+// A fact's spaces are underscores.
+const firstWord = text.transform((value) => value?.split("_")[0]);
 const siteFactsSchema = z
   .object({
     clock: count,
@@ -66,7 +68,8 @@ const siteFactsSchema = z
     delta: text,
     applied: text,
     rejoin: text,
-    beyond: text,
+    beyond: firstWord,
+    leap: firstWord,
     data_size: count,
     quarantine: flag,
     async_overrides: count,
@@ -125,8 +128,8 @@ const siteFactsSchema = z
     applied: facts.applied,
     /** What is under way with the data folder: `rewind`, `reseed`, `ready` or `recover`, and more. */
     rejoin: facts.rejoin,
-    /** Position up to which this standby has replayed what its primary does not have: the rejoin verb found it so. */
-    beyond: facts.beyond?.split("_")[0],
+    // The epoch whose promotion has still to let sequences leap; up to where this standby has replayed what its primary does not have.
+    ...{ leap: facts.leap, beyond: facts.beyond },
     /** Bytes of all databases; only a primary that nobody follows says it. */
     dataSize: facts.data_size,
     quarantine: facts.quarantine,

@@ -97,6 +97,7 @@ export function composeScripts(files: Scripts): Scripts {
     "postgres/preflight": together(scripts, [
       "site/owned",
       "postgres/followers",
+      "postgres/databases",
       "postgres/preflight",
     ]),
     "postgres/prepare": together(scripts, ["postgres/needs", "postgres/prepare"]),
@@ -108,7 +109,11 @@ export function composeScripts(files: Scripts): Scripts {
     "postgres/repoint": together(scripts, ["postgres/followers", "postgres/repoint"]),
     "site/witness": asking("site/witness"),
     "site/install": `guard_program() {\n  cat <<'${END}'\n${program}${END}\n}\n\n${install}`,
-    "postgres/promote": together(scripts, ["postgres/extent", "postgres/promote"]),
+    "postgres/promote": together(scripts, [
+      "postgres/extent",
+      "postgres/databases",
+      "postgres/promote",
+    ]),
     "postgres/unfence": together(scripts, ["postgres/extent", "postgres/unfence"]),
     "postgres/seed": together(scripts, SEED),
     "postgres/rejoin": together(scripts, REJOIN),

@@ -249,8 +249,12 @@ export const promote: Phase = {
           check: [checkPart(context, to, "promote")],
         }),
         has: true,
-        // Armed is not enough: the next start would be one as a standby.
-        effect: context.promoted && here.reach === "up" && here.role === "primary",
+        // Armed is not enough: the next start would be one as a standby. Nor is a primary whose sequences have not leapt.
+        effect:
+          context.promoted &&
+          here.reach === "up" &&
+          here.role === "primary" &&
+          here.leap !== String(decision.epoch),
         own: true,
       },
     ];

@@ -82,7 +82,7 @@ observe_state() {
   fact record_from "$record_from"
   fact record_to "$record_to"
   fact record_kind "$record_kind"
-  for file in settled promoted run token permit prepared obeyed rejoin delta.done applied beyond; do
+  for file in settled promoted run token permit prepared obeyed rejoin delta.done applied beyond leap; do
     recall "$file"
     fact "${file%.done}" "${recalled:--}"
   done

@@ -79,6 +79,11 @@ SQL
 $answer
 ANSWER
   if [ "$is" = primary ] && [ "$followed" = followed ]; then prove_way; fi
+  # Before a failover it stops nothing: a loss does not wait for one database.
+  if [ "$is" = standby ]; then
+    enter_all
+    if [ -n "$closed" ]; then say "$closed cannot be entered here: its sequences will not leap"; fi
+  fi
   fact lsn "$lsn"
 }
 
@@ -105,7 +110,24 @@ ANSWER
   if [ "$apply_delay" != 0 ]; then refuse "recovery_min_apply_delay is $apply_delay" "set it to 0 here, then run the update again"; fi
   if [ "$reached" != t ]; then later "replayed $lsn, site $peer was at $value_lsn" "mend replication or wait, then run the update again"; fi
   prove_way
+  enter_all
+  if [ -n "$closed" ]; then refuse "$closed cannot be entered here, so its sequences and its delta could not be seen to" "read the lines above, mend that, then run the update again"; fi
   fact lsn "$lsn"
+}
+
+# Sets `closed`: databases that let nobody in, as each is entered after a loss. No longer than a third of the step.
+enter_all() {
+  closed='' left_out=0
+  deadline_in $((step_bound / 3))
+  each_database enter_one
+  if [ "$left_out" -gt 0 ]; then say "$left_out databases were not entered within $((step_bound / 3)) s"; fi
+}
+enter_one() {
+  if ! in_time; then
+    left_out=$((left_out + 1))
+    return 0
+  fi
+  echo 'select 1' | sql_there >/dev/null || closed="$closed${closed:+, }database $place_name"
 }
 
 # After the flip this site follows its peer, with the replication user and the password of ~/.pgpass.

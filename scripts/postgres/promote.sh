@@ -141,38 +141,51 @@ SQL
 }
 
 # What the lost site handed out of a sequence may not have arrived here: its rows come back with the delta, under numbers that
-# this site must not hand out again. A sequence that counts down leaps down.
+# this site must not hand out again. A sequence that counts down leaps down. The state file `leap`, "EPOCH ,OID,OID,", names the
+# databases that are through; while it is there, the plan takes the promotion for unfinished.
 leap_sequences() {
   recall leap
-  if [ "$recalled" != "$epoch" ]; then return 0; fi
+  case $recalled in "$epoch") leap_done=, ;; "$epoch "*) leap_done=${recalled#* } ;; *) return 0 ;; esac
   checkpoint before-leap
-  places=$(
-    sql <<SQL
-select '\\connect ' || quote_ident(datname) from pg_database where datallowconn and not datistemplate order by datname;
-SQL
-  ) || no_answer "run the update again; it can only go forward"
-  leapt=$(
-    while IFS= read -r place; do
-      printf '%s\n' "$place"
-      leap_sql
-    done <<PLACES | sql
-$places
-PLACES
-  ) || later "sequences did not leap" "look at the lines above, then run the update again; the services wait for it"
-  total=0
-  for count in $leapt; do total=$((total + count)); done
+  total=0 failed=''
+  each_database leap_there
+  if [ -n "$failed" ]; then later "sequences did not leap in database$failed" "read the lines above, then run the update again; the services wait for it"; fi
   forget leap
   fact leapt "$total"
 }
-# A sequence without room for it is left alone: an end that is reached would stop every insert.
-leap_sql() {
-  cat <<SQL
-select count(pg_catalog.setval(name, goal::bigint)) from (
-  select format('%I.%I', n.nspname, c.relname)::regclass as name, s.seqmin, s.seqmax,
-    coalesce(pg_catalog.pg_sequence_last_value(c.oid), s.seqstart)::numeric + $sequence_leap * s.seqincrement::numeric as goal
-  from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-  where c.relpersistence = 'p') as each_sequence where goal between seqmin and seqmax;
+
+# In portions: each sequence is locked until the end of its transaction, and all of a large database do not fit. One without room for
+# it stays as it is, for an end that is reached would stop every insert.
+leap_there() {
+  case $leap_done in *",$place_oid,"*) return 0 ;; *) ;; esac
+  count=$(
+    sql_there <<SQL
+do \$\$ declare one record; goal numeric; leapt int := 0; stays int := 0;
+begin
+  for one in select c.oid, s.seqmin, s.seqmax, s.seqstart, s.seqincrement from pg_sequence s join pg_class c on c.oid = s.seqrelid where c.relpersistence = 'p' loop
+    goal := coalesce(pg_sequence_last_value(one.oid), one.seqstart)::numeric + $sequence_leap * one.seqincrement::numeric;
+    if goal between one.seqmin and one.seqmax then
+      perform setval(one.oid, goal::bigint);
+      leapt := leapt + 1;
+    else
+      stays := stays + 1;
+    end if;
+    if (leapt + stays) % 500 = 0 then commit; end if;
+  end loop;
+  perform set_config('standby.leapt', leapt || ' ' || stays, false);
+end \$\$;
+select current_setting('standby.leapt');
 SQL
+  ) || count=''
+  if [ -z "$count" ]; then
+    failed="$failed $place_name"
+    return 0
+  fi
+  if [ "${count#* }" -gt 0 ]; then say "${count#* } sequences of database $place_name have no room for $sequence_leap more and stay as they are: their next numbers may be those of rows that come back"; fi
+  total=$((total + ${count% *}))
+  leap_done="$leap_done$place_oid,"
+  store leap "$epoch $leap_done"
+  checkpoint database-leapt
 }
 
 # A write that waits for no standby and for no lock.

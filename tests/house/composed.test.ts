@@ -14,6 +14,7 @@ const NO_VERBS = new Set<string>([
   "runner",
   "handOn",
   "postgres/followers",
+  "postgres/databases",
   ...LIB,
   ...GUARD_PARTS,
   ...[...DELTA, ...REJOIN, ...SEED, ...OBSERVE].filter(
