@@ -47,6 +47,7 @@ read_input() {
 set_sessions() {
   for variable in $(env | sed -n 's/^\(PG[A-Z_]*\)=.*/\1/p'); do unset "$variable"; done
   export PGPASSFILE="$home/.pgpass" PGCONNECT_TIMEOUT=5 PGAPPNAME=standby
+  # shellcheck disable=SC2089,SC2090 # libpq's own backslashes
   neutral_options="-c role=none -c default_transaction_isolation=read\\ committed -c default_transaction_read_only=off -c default_transaction_deferrable=off"
   neutral_options="$neutral_options -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c idle_session_timeout=0"
   neutral_options="$neutral_options -c search_path=pg_catalog -c client_encoding=SQL_ASCII -c client_min_messages=notice -c datestyle=ISO,\\ YMD -c intervalstyle=postgres"

@@ -4,6 +4,7 @@
 main() {
   read_input
   # Settings are reported as the applications get them, not as the verbs do.
+  # shellcheck disable=SC2090 # as in lib.sh
   export PGOPTIONS="$neutral_options$session_options"
   # What cannot be told ends it here, and the plan says it.
   untold=tell_unread

@@ -60,6 +60,6 @@ test("without the programs it needs, it says in one line what to install", () =>
   expect(stdout.split("\n")).toHaveLength(1);
   expect(stdout).toContain("missing here: PostgreSQL's server, dig, openssl");
   expect(stdout).toMatch(
-    /apt-get install -y .* postgresql bind9-dnsutils .* shellcheck shfmt dash$/,
+    /apt-get install -y .* postgresql bind9-dnsutils .* shellcheck shfmt dash mawk gawk busybox$/,
   );
 });
