@@ -145,7 +145,12 @@ const rejoinWithoutRewind = control("rejoin-without-rewind", /^I7: .* does not s
   },
   scripts: (scripts) =>
     patch(
-      patch(scripts, "postgres/rejoin", "if is_beyond; then\n    follow_nobody", "if false; then"),
+      patch(
+        scripts,
+        "postgres/rejoin",
+        'if [ "$parted" = yes ]; then\n    follow_nobody',
+        "if false; then",
+      ),
       "postgres/rejoin",
       "prove_join() {",
       "prove_join() {\n  return 0",
@@ -173,12 +178,7 @@ const rewindUnderServingName = control("rewind-under-the-serving-name", /^I1: tw
 const deltaAfterFork = control("delta-from-after-the-fork-only", /^I3: .* lost/, {
   ...spanningTheFork,
   scripts: (scripts) =>
-    patch(
-      scripts,
-      "postgres/delta",
-      'waldump --start="$scan_from"',
-      'waldump --start="$fork_text"',
-    ),
+    patch(scripts, "postgres/delta", 'waldump "$scan_from"', 'waldump "$fork_text"'),
 });
 
 export const CONTROLS: readonly Cell[] = [
