@@ -168,7 +168,7 @@ SPAN
 put_away() {
   find "$work" -name 'rows.*.jsonl' -exec cat {} + >"$work/rows.jsonl"
   find "$work" \( -name 'rows.*.jsonl' -o -name 'unsure.*.copy' -size 0 -o -name '[kmpr][0-9]*' \) -delete
-  (cd "$work" && rm -f map range start tables signature.* alike unlogged open blind)
+  (cd "$work" && rm -f map range start tables signature.* alike unlogged open blind deferrable given)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
   folder=$state/delta/$delta_epoch

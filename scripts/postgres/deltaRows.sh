@@ -86,6 +86,7 @@ list_tables() {
   for oid in $touched; do
     if ! grep --quiet "^[0-9]*	$oid	" "$work/tables"; then note "table with oid $oid: it has no columns, or a name with control characters; its rows were not read"; fi
   done
+  echo "select distinct conrelid from pg_constraint where condeferrable and contype in ('p', 'u', 'x') and conrelid = any('{$oids}'::oid[])" | sql >"$work/deferrable"
   signature_query "$oids" | sql | sort >"$work/signature.here"
   signature_query "$oids" | peer_rows | sort >"$work/signature.there"
   comm -12 "$work/signature.here" "$work/signature.there" | cut --delimiter=' ' --fields=1 >"$work/alike"
