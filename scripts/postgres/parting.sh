@@ -8,15 +8,33 @@
 # `known_by`: history, bytes, or end: on one line with the peer, it holds more than that one.
 find_parting() {
   parted=no known_by='' fork_text='' fork=0
+  find_timeline
   find_branches
-  # On the peer's timeline the control file may name the one before until the next restart point.
   if [ "$streams" = t ]; then
-    own_tli=$peer_tli
     ends_beyond
   else
     compare_histories
   fi
   if [ "$parted" = no ]; then compare_tails; fi
+}
+
+# The control file names the timeline before until the next restart point. What was replayed since lies in files of the newer one, which a
+# server that has gone past its fork never gets: it is sent its old timeline only.
+find_timeline() {
+  if [ "$streams" = t ]; then
+    own_tli=$peer_tli
+    return 0
+  fi
+  for history in "$data"/pg_wal/*.history; do
+    if [ ! -r "$history" ]; then continue; fi
+    line_tli=$(basename "$history" .history)
+    line_tli=$((0x$line_tli)) line_lsn=''
+    while read -r before_tli before_lsn _; do
+      case $before_tli in '' | *[!0-9]*) ;; *) line_lsn=$before_lsn ;; esac
+    done <"$history"
+    number_of "${line_lsn:-0/0}"
+    if [ "$line_tli" -gt "$own_tli" ] && [ "$number" -lt "$own_end" ] && [ -e "$(wal_file "$line_tli" $((own_end - 1)))" ]; then own_tli=$line_tli; fi
+  done
 }
 
 # own_branches: TIMELINE BEGIN END of each timeline that this site has been on, the oldest first.

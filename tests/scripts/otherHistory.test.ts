@@ -130,3 +130,19 @@ test("stopped meanwhile, its own writes are exported before it is copied anew", 
   await replaying("b");
   expect(await world.count("b", "after")).toBe(10_000);
 });
+
+test("a standby that was cut off just after a hand-over follows on, though its control file names the timeline before", async () => {
+  const { pair } = world;
+  world.lines = pair.epoch(2, "a", "b", "switchover");
+  const { lines } = world;
+  const fence = await pair.holds("a", "fence", { value: "stop", ...lines });
+  await pair.holds("b", "verify", { value: "token", ...lines, token: fence.facts["token"] ?? "" });
+  await pair.holds("b", "promote", { value: "permit", ...lines });
+  await pair.holds("a", "rejoin", { value: "rejoin", ...lines });
+  await pair.a.query("alter system set primary_conninfo = ''");
+  await pair.a.query("select pg_reload_conf()");
+  expect((await pair.a.controlData()).get("Latest checkpoint's TimeLineID")).toBe("1");
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const join = await pair.verb("a", "rejoin", { value: "rejoin", ...world.lines });
+  expect([join.code, join.stderr, join.facts["way"]]).toEqual([0, "", "follow"]);
+});
