@@ -97,17 +97,6 @@ end_of_last() { # LSN or "LSN switch"
   esac
 }
 
-# Whether the records on this disk lead up to a position that was replayed here. Danger: a primary whose disk came back older sends its
-# own bytes over them, from the segment's begin on; then they are no account of what this site holds.
-leads_to() { # LSN
-  read_control || return 1
-  last=$(last_record 60 "$1")
-  if [ -z "$last" ]; then return 1; fi
-  reached=$(end_of_last "$last" 2>/dev/null && echo "$end") || return 1
-  number_of "$1"
-  [ "$reached" = "$number" ]
-}
-
 # Sets recovery_at and recovery_of: the first position of the WAL file that a starting server replays, as its own title says, and
 # of the one that was written last (one that was only put in store keeps its old time). `unknown` where it says nothing.
 recovery_progress() {

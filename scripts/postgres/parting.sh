@@ -135,8 +135,7 @@ select string_agg(encode(pg_read_binary_file('pg_wal/' || lpad(upper(to_hex(tli)
   $((next % wal_segment)), 16, true), 'hex'), ' ') from generate_series(1, $peer_tli) as tli;
 SQL
   ) || later "cannot read the WAL of site $peer as $replication_user" "run the update again"
-  read_control || return 0
-  last=$(last_record 60 "$(lsn_of "$own_end")")
+  last=$(last_here)
   if [ -z "$heads" ] || [ -z "$last" ]; then return 0; fi
   number_of "${last%% *}"
   # Eight bytes behind length and transaction number, the lowest first.
@@ -164,6 +163,11 @@ SQL
   if [ -z "$their_hashes" ]; then return 0; fi
   own_hash=$(wal_bytes "$file_tli" "$1" "$2" | sha256sum)
   case " $their_hashes " in *" ${own_hash%% *} "*) piece=same ;; *) piece=other ;; esac
+}
+
+# The last record before the end here, as last_record says it: its begin, and whether it is a switch of segments.
+last_here() {
+  waldump "$control_redo" "$(lsn_of "$own_end")" | sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'
 }
 
 # Sets `file_tli`: the newest timeline of this site that has a file for this position.
@@ -217,7 +221,8 @@ waldump() { # FROM TO|'' [ARGUMENT...]
   number_of "$1"
   dump_from=$number dump_to=$2
   shift 2
-  dump_end=$own_end
+  dump_end=$own_end dump_talk=${work:+$work/waldump.txt}
+  dump_talk=${dump_talk:-/dev/null}
   if [ -n "$dump_to" ]; then
     number_of "$dump_to"
     dump_end=$number
@@ -231,7 +236,7 @@ waldump() { # FROM TO|'' [ARGUMENT...]
     if [ -z "$stop" ]; then stop=$dump_to; fi
     if [ "$begin" -lt "$dump_from" ]; then begin=$dump_from; fi
     if [ "$begin" -ge "$dump_end" ]; then continue; fi
-    as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$branch_tli" --start="$(lsn_of "$begin")" ${stop:+--end="$stop"} "$@" 2>>"${work:-$state}/waldump.txt" </dev/null || :
+    as_owner "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$branch_tli" --start="$(lsn_of "$begin")" ${stop:+--end="$stop"} "$@" 2>>"$dump_talk" </dev/null || :
   done <<BRANCHES
 $own_branches
 BRANCHES

@@ -157,8 +157,13 @@ select concat_ws('|', pg_last_wal_replay_lsn(), to_char(pg_last_xact_replay_time
 SQL
   ) || no_answer
   case $answer in *'|'*) ;; *) return 1 ;; esac
-  leads_to "${answer%%|*}" || return 1
+  number_of "${answer%%|*}"
+  own_end=$number
+  streams=f
+  find_timeline
   find_branches
+  last=$(last_here)
+  [ -n "$last" ] && [ "$(end_of_last "$last" 2>/dev/null && echo "$end")" = "$own_end" ] || return 1
   replayed_from=$control_redo
   # Nothing may have been committed since the last restart point.
   until waldump "$replayed_from" "${answer%%|*}" --rmgr=Transaction | grep --quiet --fixed-strings " ${answer#*|} UTC"; do

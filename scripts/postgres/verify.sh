@@ -51,7 +51,7 @@ verify_token() {
 verify_surplus() {
   tli=$newest_tli
   fact replayed "$position"
-  if [ "$newest_tli" = "$token_tli" ] && [ "$record_hash$tail_hash" = "$token_record$token_hash" ] && leads_to "$position"; then
+  if [ "$newest_tli" = "$token_tli" ] && [ "$record_hash$tail_hash" = "$token_record$token_hash" ] && leads_here; then
     loss=none
     say "holds all that site $from has, and $((replayed - number)) bytes more: the disk of site $from is older"
     fact loss 0,more
@@ -62,6 +62,17 @@ verify_surplus() {
   fi
   loss=accepted
   fact loss accepted
+}
+
+# Whether the records on this disk lead up to what was replayed. Danger: a primary whose disk came back older sends its own bytes over
+# them, from the segment's begin on; then they are no account of what this site holds, and no proof.
+leads_here() {
+  read_control || return 1
+  own_tli=$newest_tli
+  last=$(last_record "$((step_bound / 2))" "$position")
+  if [ -z "$last" ]; then return 1; fi
+  reached=$(end_of_last "$last" 2>/dev/null && echo "$end") || return 1
+  [ "$reached" = "$replayed" ]
 }
 
 # One session: wait for the END, then read the hashes of this site's own WAL. It gives up early when nothing can come any
