@@ -9,7 +9,7 @@ import { Cluster } from "./postgres/cluster";
 import { freePort } from "./postgres/ports";
 import { ownedFolder, temporaryFolder } from "./postgres/programs";
 import { Sweeper } from "./processes";
-import type { TourLab } from "./place";
+import type { CellLab } from "./place";
 import { LabSite } from "./site";
 import { JOBS_TABLE } from "./tables";
 import { stackConfig, type LabConfig } from "./stack";
@@ -27,7 +27,7 @@ export interface LabOptions {
 const HOSTS = { a: "127.0.0.2", b: "127.0.0.3" } as const;
 
 /** Two sites, a zone, and keys: all that a pair needs, on loopback, gone when it is closed. */
-export class Lab implements TourLab {
+export class Lab implements CellLab {
   readonly project = "stacks/demo";
   #closing: Promise<void> | undefined;
 

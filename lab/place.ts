@@ -1,5 +1,6 @@
 import type { SiteId } from "../plan/terms";
 import type { CloudflareLab } from "./cloudflare";
+import type { WitnessPublicKey } from "../sites/witness";
 import type { SiteRun } from "./site";
 import type { LabConfig } from "./stack";
 
@@ -51,4 +52,48 @@ export interface TourLab {
   /** Config for that program: key -> value, and whether it is a secret. */
   stackConfig(activeSite?: SiteId): LabConfig;
   close(): Promise<void>;
+}
+
+/** What a pair's program says about one site; where clients and peer reach its database is said elsewhere. */
+export interface DescribedSite {
+  readonly stateDirectory: string;
+  /** Body of a shell function that runs "$1" there, as a transport has it. */
+  readonly enter: string;
+  readonly enterLine: string;
+  /** Settings of its PostgreSQL. */
+  readonly database: Readonly<Record<string, string | number>>;
+}
+
+/** A site as the fault matrix strikes it and judges it, whichever lab it lives in. */
+export interface CellSite extends TourSite {
+  /** Its folders as this process sees them, also while the site is off. */
+  readonly folders: { readonly data: string; readonly state: string };
+  describe(): DescribedSite;
+  /** The runner's door is shut: nothing new enters; clients, peer and name servers are in reach as before. */
+  cut(): void | Promise<void>;
+  /** The server dies without warning, and the host lives on. */
+  killServer(): Promise<void>;
+  /** A person starts it, with whatever lies there. */
+  startServer(withinMs?: number): Promise<void>;
+  stopServer(): Promise<void>;
+  isServerUp(): boolean | Promise<boolean>;
+  /** From now on nothing can be written to the state folder. */
+  fillDisk(): void | Promise<void>;
+  emptyDisk(): void | Promise<void>;
+  /** How many processes of the application run, told by the process list. */
+  runningServices(): number | Promise<number>;
+  /** Runs one of the server's programs in the data folder, also while the site is off. Gives its stdout, however it ends. */
+  inspect(program: string, args: readonly string[]): Promise<string>;
+  /** One statement, answered by a server without clients on the disk of a site where none runs. Gives its talk. */
+  askDisk(sql: string): Promise<string>;
+}
+
+/** A lab that the fault matrix runs on. */
+export interface CellLab extends TourLab {
+  readonly a: CellSite;
+  readonly b: CellSite;
+  readonly sites: { readonly a: CellSite; readonly b: CellSite };
+  /** Ed25519 private key of the witness, PKCS #8 PEM. */
+  readonly witnessKey: string;
+  readonly witnessPublicKey: WitnessPublicKey;
 }

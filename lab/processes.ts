@@ -41,11 +41,11 @@ export function processesOf(path: string): readonly number[] {
   return readdirSync("/proc")
     .filter((entry) => /^[0-9]+$/.test(entry))
     .map(Number)
-    .filter((pid) => argumentsOf(pid).includes(path) && pid !== process.pid);
+    .filter((pid) => commandLine(pid).includes(path) && pid !== process.pid);
 }
 
-// A zombie has none.
-function argumentsOf(pid: number): readonly string[] {
+/** The words that a process was started with; none of one that has ended, a zombie included. */
+export function commandLine(pid: number): readonly string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
   } catch {

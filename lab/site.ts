@@ -2,15 +2,15 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { SiteId } from "../plan/terms";
-import type { LabService } from "../stacks/demo/lab";
 import type { AppSettings } from "./app/settings";
 import type { InstalledApp } from "./app/install";
 import type { Cluster } from "./postgres/cluster";
 import { signalProcess, until } from "./postgres/processes";
-import { clusterOwner, ownedFolder } from "./postgres/programs";
+import { clusterOwner, inspectFolder, ownedFolder, runAsOwner } from "./postgres/programs";
 import { freezeSenders, caughtUp } from "./lostPrimary";
-import type { TourSite } from "./place";
-import { killUnder, processesOf } from "./processes";
+import type { CellSite, DescribedSite, TourSite } from "./place";
+import { commandLine, killUnder, processesOf, processesUnder } from "./processes";
+import { KEEP_GUARD, LAB_SERVICES, serviceText } from "./services";
 import { startSshd, type SshServer } from "./sshd";
 
 /** What a command at a site did. */
@@ -20,21 +20,8 @@ export interface SiteRun {
   readonly stderr: string;
 }
 
-/** The lab's application: the job worker ends first, the web app starts after it. */
-export const LAB_SERVICES: readonly LabService[] = (
-  [
-    { name: "worker", kind: "worker", wave: 1 },
-    { name: "web", kind: "web", wave: 1 },
-  ] as const
-).map((service) => ({
-  ...service,
-  start: `"$HOME/service" start ${service.name}`,
-  stop: `"$HOME/service" stop ${service.name}`,
-  healthy: `"$HOME/service" healthy ${service.name}`,
-}));
-
 /** One site of the lab: a folder, a database, an application, and a door that can be shut. */
-export class LabSite implements TourSite {
+export class LabSite implements CellSite {
   readonly services = LAB_SERVICES;
   /** Home folder of the user that everything at the site runs as. */
   readonly home: string;
@@ -92,8 +79,62 @@ export class LabSite implements TourSite {
   }
 
   async powerOn(): Promise<string> {
-    const { stdout, stderr } = await this.boot();
+    const { exitCode, stdout, stderr } = await this.boot();
+    if (exitCode !== 0) throw new Error(`site ${this.id} does not boot: ${stderr}`);
     return `${stdout}${stderr}`;
+  }
+
+  get folders(): { readonly data: string; readonly state: string } {
+    return { data: this.cluster.dataDirectory, state: this.cluster.stateDirectory };
+  }
+
+  describe(): DescribedSite {
+    const { port, dataDirectory, stateDirectory, socketDirectory, superuser, bindir } =
+      this.cluster;
+    return {
+      ...{ stateDirectory, enter: `'${this.wrap}' sh -c "$1"`, enterLine: this.wrap },
+      database: { port, dataDirectory, superuser, socketDirectory, binDirectory: bindir },
+    };
+  }
+
+  killServer(): Promise<void> {
+    return this.killAll();
+  }
+
+  startServer(withinMs?: number): Promise<void> {
+    return this.cluster.start(withinMs);
+  }
+
+  stopServer(): Promise<void> {
+    return this.cluster.stop();
+  }
+
+  isServerUp(): boolean {
+    return this.cluster.pid() !== undefined;
+  }
+
+  /** The verbs run as an ordinary user here, whom this stops as a full disk does. */
+  fillDisk(): void {
+    chmodSync(this.cluster.stateDirectory, 0o500);
+  }
+
+  emptyDisk(): void {
+    chmodSync(this.cluster.stateDirectory, 0o700);
+  }
+
+  runningServices(): number {
+    const settings = join(this.home, "settings.json");
+    return processesUnder(this.home).filter((pid) => commandLine(pid).includes(settings)).length;
+  }
+
+  inspect(program: string, args: readonly string[]): Promise<string> {
+    return inspectFolder(join(this.cluster.bindir, program), args, this.cluster.dataDirectory);
+  }
+
+  askDisk(sql: string): Promise<string> {
+    const shell = 'echo "$1" | "$2" --single -D "$3" postgres 2>/dev/null';
+    const { bindir, dataDirectory } = this.cluster;
+    return runAsOwner("sh", ["-c", shell, "sh", sql, join(bindir, "postgres"), dataDirectory]);
   }
 
   /** Shuts the door: nothing new enters the site, what runs there goes on. */
@@ -234,46 +275,4 @@ export function runHere(
       resolve({ exitCode: code ?? 128, stdout, stderr });
     });
   });
-}
-
-// A host's service manager, as far as the guard is concerned.
-const KEEP_GUARD = `
-while :; do
-  if [ -x "$1" ]; then "$1" run >>"$HOME/guard.log" 2>&1; fi
-  sleep 0.3
-done
-`;
-
-// What systemctl is to a real site. A service counts as healthy once it has said so and while its
-// process is alive; a zombie has no command line and so counts as gone.
-function serviceText(home: string, app: InstalledApp): string {
-  return `#!/bin/sh
-# service start|stop|healthy web|worker
-set -eu
-cd '${home}'
-name=$2
-alive() { [ -s "$name.pid" ] && grep -qs '${home}/settings.json' "/proc/$(cat "$name.pid")/cmdline"; }
-case $1 in
-  start)
-    alive && exit 0
-    rm -f "$name.ready"
-    setsid '${app.node}' '${app.folder}'/"$name.js" '${home}/settings.json' "$name.ready" \\
-      </dev/null >>"$name.log" 2>&1 9>&- &
-    echo "$!" >"$name.pid"
-    ;;
-  stop)
-    alive || exit 0
-    pid=$(cat "$name.pid")
-    kill -TERM "$pid"
-    tries=0
-    while alive; do
-      tries=$((tries + 1))
-      if [ "$tries" -eq 200 ]; then kill -KILL "$pid"; fi
-      sleep 0.01
-    done
-    ;;
-  healthy) alive && [ -e "$name.ready" ] ;;
-  *) exit 64 ;;
-esac
-`;
 }

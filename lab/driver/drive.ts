@@ -10,7 +10,7 @@ import { EXIT, SITE_IDS } from "../../plan/terms";
 import { observePivots, observeWitness } from "../../sites/nameServers";
 import { observeSites } from "../../sites/observe";
 import { runCommand } from "../../sites/run";
-import type { Lab } from "../lab";
+import type { CellLab } from "../place";
 import { recordOf, writable, writeRecord } from "./records";
 import { Session } from "./survivors";
 
@@ -67,7 +67,7 @@ export class Driver {
   readonly #running = new Set<Promise<unknown>>();
 
   constructor(
-    readonly lab: Lab,
+    readonly lab: CellLab,
     private readonly password: string,
   ) {}
 

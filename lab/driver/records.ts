@@ -2,7 +2,7 @@ import { firstZone, pivotName, siteName, witnessName, type Desired } from "../..
 import type { Act } from "../../plan/step";
 import { KINDS, SITE_IDS } from "../../plan/terms";
 import { signWitness } from "../../sites/witness";
-import type { Lab } from "../lab";
+import type { CellLab } from "../place";
 
 /** A record as the DNS resources write it. */
 export interface LabRecord {
@@ -30,7 +30,7 @@ export function recordOf(
 }
 
 /** Writes it over the emulator's API, once; a fault of the API is thrown. */
-export async function writeRecord(lab: Lab, record: LabRecord): Promise<void> {
+export async function writeRecord(lab: CellLab, record: LabRecord): Promise<void> {
   const { name, type } = record;
   const content = type === "TXT" ? `"${record.content}"` : record.content;
   const body = JSON.stringify({ name, type, content, ttl: 60, proxied: false });
@@ -41,7 +41,7 @@ export async function writeRecord(lab: Lab, record: LabRecord): Promise<void> {
 
 /** Whether records can be written now, as the component finds out. */
 export async function writable(
-  lab: Lab,
+  lab: CellLab,
 ): Promise<{ writable: true } | { writable: false; why: string }> {
   try {
     await call(lab, "GET", "?per_page=1");
@@ -52,7 +52,7 @@ export async function writable(
 }
 
 /** The records that a flip never changes, put straight into the zone. */
-export function placeNames(lab: Lab, wish: Desired): void {
+export function placeNames(lab: CellLab, wish: Desired): void {
   const zone = firstZone(wish);
   for (const site of SITE_IDS) {
     const { v4 } = wish.sites[site].addresses;
@@ -64,7 +64,7 @@ export function placeNames(lab: Lab, wish: Desired): void {
   }
 }
 
-async function call(lab: Lab, method: string, rest: string, body?: string): Promise<Answer> {
+async function call(lab: CellLab, method: string, rest: string, body?: string): Promise<Answer> {
   const { apiUrl, token, zones } = lab.cloudflare;
   const id = zones.find((zone) => zone.name === lab.zone)?.id ?? "";
   const answer = await fetch(`${apiUrl}/zones/${id}/dns_records${rest}`, {

@@ -1,7 +1,7 @@
 import { parseDesired, type Desired } from "../../plan/desired";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
-import type { Lab } from "../lab";
 import type { LabService } from "../../stacks/demo/lab";
+import type { CellLab } from "../place";
 
 /** What a person can say by `pulumi config set` between two updates. */
 export interface DriverFlags {
@@ -17,14 +17,15 @@ export interface DriverSettings {
   readonly databaseHosts?: Readonly<Record<SiteId, string>>;
   /** Seconds that an ordinary step may take. @default 8 */
   readonly stepSeconds?: number;
+  /** @default the shortest that the schema lets a guard have */
+  readonly guard?: { readonly bound: number; readonly after: number; readonly poll: number };
 }
 
-/** The shortest that the schema lets a guard have. */
-const GUARD = { bound: 6, after: 1, poll: 1 };
+const SHORTEST = { bound: 6, after: 1, poll: 1 };
 const STOP_SECONDS = 4;
 
-/** The wish that stacks/demo would hand over for this lab. Throws with every issue when the lab does not fit the schema. */
-export function labWish(lab: Lab, flags: DriverFlags, settings: DriverSettings): Desired {
+/** The wish that the program of this lab would hand over. Throws with every issue when the lab does not fit the schema. */
+export function labWish(lab: CellLab, flags: DriverFlags, settings: DriverSettings): Desired {
   const { cloudflare, zone, hostnames } = lab;
   const parsed = parseDesired({
     name: "shop",
@@ -35,7 +36,7 @@ export function labWish(lab: Lab, flags: DriverFlags, settings: DriverSettings):
       zones: [{ zone, hostnames: [...hostnames] }],
       servers: cloudflare.dnsAddresses.map((address) => `${address}#${cloudflare.dnsPort}`),
     },
-    guard: GUARD,
+    guard: settings.guard ?? SHORTEST,
     limits: { stepSeconds: settings.stepSeconds ?? 8 },
     witnessKeys: [lab.witnessPublicKey],
   });
@@ -43,19 +44,18 @@ export function labWish(lab: Lab, flags: DriverFlags, settings: DriverSettings):
   throw new Error(parsed.issues.map((issue) => `${issue.path}: ${issue.message}`).join("\n"));
 }
 
-function siteOf(lab: Lab, site: SiteId, settings: DriverSettings): object {
-  const { cluster, host, wrap } = lab.sites[site];
-  const { port, dataDirectory, stateDirectory, socketDirectory, superuser, bindir } = cluster;
+function siteOf(lab: CellLab, site: SiteId, settings: DriverSettings): object {
+  const { host } = lab.sites[site];
+  const { database, ...described } = lab.sites[site].describe();
   return {
     provider: `provider-${site}`,
     region: `region-${site}`,
     addresses: { v4: host },
-    stateDirectory,
-    enter: `'${wrap}' sh -c "$1"`,
-    enterLine: wrap,
+    ...described,
     database: {
-      ...{ port, dataDirectory, superuser, host: settings.databaseHosts?.[site] ?? host },
-      ...{ socketDirectory, binDirectory: bindir, stopSeconds: STOP_SECONDS },
+      ...database,
+      host: settings.databaseHosts?.[site] ?? host,
+      stopSeconds: STOP_SECONDS,
     },
   };
 }

@@ -88,6 +88,9 @@ function majorOf(bindir: string): number {
   return major;
 }
 
+/** Labels untranslated, times in UTC. */
+const PLAIN = { LC_ALL: "C", TZ: "UTC" };
+
 /** The owner to switch to; `undefined` when we are not root. */
 export function clusterOwner(): Owner | undefined {
   if (process.getuid?.() !== 0) return undefined;
@@ -124,12 +127,31 @@ export function runAsOwner(command: string, args: readonly string[]): Promise<st
     const options = {
       ...clusterOwner(),
       cwd: "/",
-      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      env: { ...process.env, ...PLAIN },
       maxBuffer: 64 * 1024 * 1024,
     };
     execFile(command, [...args], options, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
       else reject(new Error(`${command} failed: ${stderr.trim() || error.message}`));
+    });
+  });
+}
+
+/** Runs a program that looks at a data folder, in that folder. Gives its stdout, however it ends. */
+export function inspectFolder(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<string> {
+  return new Promise((resolve) => {
+    const options = {
+      ...clusterOwner(),
+      cwd,
+      env: { ...process.env, ...PLAIN },
+      maxBuffer: 256 * 1024 * 1024,
+    };
+    execFile(command, [...args], options, (_error, stdout) => {
+      resolve(stdout);
     });
   });
 }

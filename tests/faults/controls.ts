@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Step } from "../../plan/step";
 import type { Scripts } from "../../plan/scripts";
 import type { Cell, Scene } from "./cell";
@@ -101,10 +103,10 @@ const tokenWithoutRun = control("token-without-run-id", /^I2: .* lost/, {
       "false",
     ),
   again: ({ lane }: Scene) => ({
-    before: async (step) => {
-      if (step.id !== "fence") return undefined;
-      const text = await lane.lab.a.run(["cat", `${lane.lab.a.cluster.stateDirectory}/token`]);
-      return { kind: "leaveOut", facts: { token: text.stdout.trim() } };
+    before: (step) => {
+      if (step.id !== "fence") return Promise.resolve(undefined);
+      const token = readFileSync(join(lane.lab.a.folders.state, "token"), "utf8").trim();
+      return Promise.resolve({ kind: "leaveOut", facts: { token } });
     },
   }),
 });
@@ -134,14 +136,13 @@ const rejoinWithoutRewind = control("rejoin-without-rewind", /^I7: .* does not s
   expect: ["C"],
   flags: { activeSite: "b", acceptLoss: 4, acceptUnproven: 4 },
   arrange: async (scene) => {
-    cutLinks(scene);
+    await cutLinks(scene);
     await scene.load.more(20);
     await crash(scene, "a");
   },
-  heal: (scene) => {
-    mendLinks(scene);
-    scene.lane.lab.a.mend();
-    return Promise.resolve();
+  heal: async (scene) => {
+    await mendLinks(scene);
+    await scene.lane.lab.a.mend();
   },
   scripts: (scripts) =>
     patch(

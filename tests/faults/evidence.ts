@@ -1,10 +1,7 @@
-import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
-import type { LabSite } from "../../lab/site";
-import type { Lab } from "../../lab/lab";
-import { runningServices } from "./services";
+import type { CellLab, CellSite } from "../../lab/place";
 
 /** What is so, asked of servers, files, processes and the zone; never of the product's own scripts. */
 export interface SiteEvidence {
@@ -31,7 +28,7 @@ export interface Evidence {
 
 const STATE = ["record", "settled", "promoted", "token", "permit", "maintenance"] as const;
 
-export async function collect(lab: Lab): Promise<Evidence> {
+export async function collect(lab: CellLab): Promise<Evidence> {
   const [a, b] = await Promise.all(SITE_IDS.map((site) => siteEvidence(lab.sites[site])));
   if (a === undefined || b === undefined) throw new Error("there are always two sites");
   const { cloudflare, zone } = lab;
@@ -66,9 +63,8 @@ export function writers(evidence: Evidence): readonly SiteId[] {
   return SITE_IDS.filter((site) => evidence[site].writable === true);
 }
 
-async function siteEvidence(site: LabSite): Promise<SiteEvidence> {
-  const { cluster } = site;
-  const rows = await cluster
+async function siteEvidence(site: CellSite): Promise<SiteEvidence> {
+  const rows = await site
     .query<{ recovery: boolean; streaming: boolean; slots: string }>(
       `select pg_is_in_recovery() as recovery,
         exists (select from pg_stat_wal_receiver where status = 'streaming') as streaming,
@@ -81,15 +77,14 @@ async function siteEvidence(site: LabSite): Promise<SiteEvidence> {
     streaming: row?.streaming ?? false,
     ...(await control(site)),
     state: stateFiles(site),
-    services: runningServices(site),
+    services: await site.runningServices(),
     slots: row === undefined || row.slots === "" ? [] : row.slots.split(" "),
   };
 }
 
-async function control(site: LabSite): Promise<{ timeline: number; system: string }> {
-  const { cluster } = site;
-  if (!existsSync(join(cluster.dataDirectory, "PG_VERSION"))) return { timeline: 0, system: "" };
-  const data = await cluster.controlData();
+async function control(site: CellSite): Promise<{ timeline: number; system: string }> {
+  if (!existsSync(join(site.folders.data, "PG_VERSION"))) return { timeline: 0, system: "" };
+  const data = await controlData(site);
   const number = (label: string) => Number(data.get(label) ?? 0);
   return {
     timeline: Math.max(
@@ -100,10 +95,18 @@ async function control(site: LabSite): Promise<{ timeline: number; system: strin
   };
 }
 
-function stateFiles(site: LabSite): Record<string, string> {
+/** pg_controldata as label -> value. */
+export async function controlData(site: CellSite): Promise<ReadonlyMap<string, string>> {
+  const text = await site.inspect("pg_controldata", ["."]);
+  return new Map(
+    [...text.matchAll(/^([^:\n]+): *(.*)$/gm)].map(([, label = "", value = ""]) => [label, value]),
+  );
+}
+
+function stateFiles(site: CellSite): Record<string, string> {
   const read = (file: string) => {
     try {
-      return readFileSync(join(site.cluster.stateDirectory, file), "utf8").trim();
+      return readFileSync(join(site.folders.state, file), "utf8").trim();
     } catch {
       return "";
     }
@@ -113,10 +116,10 @@ function stateFiles(site: LabSite): Record<string, string> {
 
 /** Rows of the ledger at one site, undefined when no server answers there. */
 export async function ledgerRows(
-  site: LabSite,
+  site: CellSite,
 ): Promise<readonly { writer: number; seq: number }[] | undefined> {
   try {
-    return await site.cluster.query<{ writer: number; seq: number }>(
+    return await site.query<{ writer: number; seq: number }>(
       "select writer, seq::int as seq from ledger",
     );
   } catch {
@@ -125,27 +128,16 @@ export async function ledgerRows(
 }
 
 /** What the WAL itself says came last before this site left the older timeline: a description by pg_waldump. */
-export function lastRecordBeforeFork(site: LabSite, timeline: number): string {
-  const { dataDirectory, bindir } = site.cluster;
-  const wal = join(dataDirectory, "pg_wal");
+export async function lastRecordBeforeFork(site: CellSite, timeline: number): Promise<string> {
   const hex = timeline.toString(16).toUpperCase().padStart(8, "0");
-  const history = readFileSync(join(wal, `${hex}.history`), "utf8")
+  const history = readFileSync(join(site.folders.data, "pg_wal", `${hex}.history`), "utf8")
     .trim()
     .split("\n");
   const fork = history.at(-1)?.split("\t")[1] ?? "";
   const [high = "0", low = "0"] = fork.split("/");
   // Records before the fork are also in the new timeline's first segment.
   const start = `${high}/${((parseInt(low, 16) - 1) & ~0xffffff).toString(16).toUpperCase()}`;
-  try {
-    const args = ["-p", wal, "-t", String(timeline), "-s", start, "-e", fork];
-    const text = execFileSync(join(bindir, "pg_waldump"), args, {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      maxBuffer: 256 * 1024 * 1024,
-    });
-    return text.trimEnd().split("\n").at(-1) ?? "";
-  } catch (error) {
-    const said = (error as { stdout?: string }).stdout ?? "";
-    return said.trimEnd().split("\n").at(-1) ?? "";
-  }
+  const range = ["-p", "pg_wal", "-t", String(timeline), "-s", start, "-e", fork];
+  const text = await site.inspect("pg_waldump", range);
+  return text.trimEnd().split("\n").at(-1) ?? "";
 }

@@ -1,6 +1,6 @@
 import type { PhaseId } from "../../plan/terms";
 import type { Cell, Scene } from "./cell";
-import { beforeRow, comeBack, crash, cutLinks, mendLinks, quiet } from "./strikes";
+import { beforeRow, comeBack, crash, cutLinks, mendLinks, quiet, reboot } from "./strikes";
 
 /** Site a is lost: its database alone, or the whole host. Then each boundary of the failover to b, and of a's return. */
 
@@ -19,7 +19,7 @@ const ROWS = [
 
 const losses = {
   "database-dead": async (scene: Scene) => {
-    await scene.lane.lab.a.killAll();
+    await scene.lane.lab.a.killServer();
   },
   "host-lost": (scene: Scene) => crash(scene, "a"),
 };
@@ -71,8 +71,7 @@ const targetLost = (["verify", "promote", "serve"] as const).map((row) =>
   failover("host-lost", row, "b-reboot", {
     expect: ["C"],
     hooks: beforeRow(row, async (scene) => {
-      await scene.lane.lab.b.killAll();
-      await comeBack(scene, "b");
+      await reboot(scene, "b");
       return undefined;
     }),
   }),
@@ -118,8 +117,7 @@ const rejoins: readonly Cell[] = [
     returned(row, "a-reboot", {
       expect: ["C"],
       hooks: beforeRow(row, async (scene) => {
-        await scene.lane.lab.a.killAll();
-        await comeBack(scene, "a");
+        await reboot(scene, "a");
         return undefined;
       }),
     }),
@@ -131,11 +129,8 @@ const rejoins: readonly Cell[] = [
   }),
   returned("rejoin", "a-b-link-cut", {
     expect: ["C"],
-    hooks: beforeRow("rejoin", (scene) => {
-      cutLinks(scene);
-      return undefined;
-    }),
-    heal: (scene) => Promise.resolve(mendLinks(scene)),
+    hooks: beforeRow("rejoin", cutLinks),
+    heal: mendLinks,
   }),
   returned("rejoin", "b-crash", {
     expect: ["H"],

@@ -1,7 +1,7 @@
 import { otherSite, type SiteId } from "../../plan/terms";
 import { writers, lastRecordBeforeFork, type Evidence } from "./evidence";
 import { deltaDiffers } from "./kept";
-import type { Lab } from "../../lab/lab";
+import type { CellLab } from "../../lab/place";
 import type { Load } from "./load";
 
 /** How far a pivot's change may lie before the first moment at which the sampler saw its target writable. */
@@ -23,7 +23,7 @@ export interface Ending {
 }
 
 /** Every invariant that does not hold, with its number. Empty: green. */
-export async function violations(lab: Lab, load: Load, ending: Ending): Promise<string[]> {
+export async function violations(lab: CellLab, load: Load, ending: Ending): Promise<string[]> {
   return [
     ...neverTwo(load),
     ...(await nothingLost(load, ending)),
@@ -31,7 +31,7 @@ export async function violations(lab: Lab, load: Load, ending: Ending): Promise<
     ...dnsAfterPromotion(lab, load, ending),
     ...atGoal(ending),
     ...noLeaks(ending),
-    ...provenHandOver(lab, ending),
+    ...(await provenHandOver(lab, ending)),
   ];
 }
 
@@ -65,13 +65,13 @@ async function nothingLost(load: Load, ending: Ending): Promise<string[]> {
 }
 
 /** I10 */
-function deltaStands(lab: Lab, { goal }: Ending): string[] {
+function deltaStands(lab: CellLab, { goal }: Ending): string[] {
   const differs = deltaDiffers(lab.sites[otherSite(goal)]);
   return differs === undefined ? [] : [`I10: ${differs}`];
 }
 
 /** I4: the pivot moves to a site only once that site accepts writes; and at the end it names the one that does. */
-function dnsAfterPromotion(lab: Lab, load: Load, ending: Ending): string[] {
+function dnsAfterPromotion(lab: CellLab, load: Load, ending: Ending): string[] {
   const pivot = `active.${lab.zone}`;
   const moves = lab.cloudflare
     .history()
@@ -135,11 +135,14 @@ function noLeaks({ goal, after, standbyWaits }: Ending): string[] {
  * I9, from the WAL: a timeline that begins without anything accepted begins right after a shutdown record. A failover whose
  * lost site was drained begins after that site's last valid record instead; there the account of I2 is the evidence.
  */
-function provenHandOver(lab: Lab, { goal, before, after, lossAccepted }: Ending): string[] {
+async function provenHandOver(
+  lab: CellLab,
+  { goal, before, after, lossAccepted }: Ending,
+): Promise<string[]> {
   const { timeline } = after[goal];
   const drained = after[goal].state["record"]?.includes("kind=failover") === true;
   if (lossAccepted || drained || timeline <= before.a.timeline) return [];
-  const last = lastRecordBeforeFork(lab.sites[goal], timeline);
+  const last = await lastRecordBeforeFork(lab.sites[goal], timeline);
   return claim(
     last.includes("CHECKPOINT_SHUTDOWN"),
     `I9: timeline ${timeline} does not begin after a shutdown record but after: ${last}`,

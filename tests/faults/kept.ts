@@ -2,33 +2,32 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { LedgerRow } from "../../lab/ledger/report";
-import { runAsOwner } from "../../lab/postgres/programs";
-import type { LabSite } from "../../lab/site";
+import type { CellSite } from "../../lab/place";
 import { ledgerRows } from "./evidence";
 
 /** Rows that the primary may lack and that are not lost: still at the other site, or in the delta it exported. */
-export async function keptRows(site: LabSite): Promise<readonly LedgerRow[]> {
+export async function keptRows(site: CellSite): Promise<readonly LedgerRow[]> {
   const here = (await ledgerRows(site)) ?? (await deadRows(site));
   return [...here, ...deltaRows(site)];
 }
 
 /** I10: where a delta was made, its marker's checksum is that of the file which would be applied. */
-export function deltaDiffers(site: LabSite): string | undefined {
-  const { stateDirectory } = site.cluster;
-  if (!existsSync(join(stateDirectory, "delta.done"))) return undefined;
-  const marker = readFileSync(join(stateDirectory, "delta.done"), "utf8").trim();
+export function deltaDiffers(site: CellSite): string | undefined {
+  const { state } = site.folders;
+  if (!existsSync(join(state, "delta.done"))) return undefined;
+  const marker = readFileSync(join(state, "delta.done"), "utf8").trim();
   const [epoch = "", , , sum] = marker.split(" ");
-  const sql = readFileSync(join(stateDirectory, "delta", epoch, "delta.sql"));
+  const sql = readFileSync(join(state, "delta", epoch, "delta.sql"));
   const found = createHash("sha256").update(sql).digest("hex");
   return found === sum ? undefined : `the delta's marker says ${String(sum)}, its file is ${found}`;
 }
 
 /** Rows of the delta that a site exported, whatever became of the site since. */
-export function deltaRows(site: LabSite): readonly LedgerRow[] {
-  const { stateDirectory } = site.cluster;
-  if (!existsSync(join(stateDirectory, "delta.done"))) return [];
-  const marker = readFileSync(join(stateDirectory, "delta.done"), "utf8");
-  const folder = join(stateDirectory, "delta", marker.split(" ")[0] ?? "");
+export function deltaRows(site: CellSite): readonly LedgerRow[] {
+  const { state } = site.folders;
+  if (!existsSync(join(state, "delta.done"))) return [];
+  const marker = readFileSync(join(state, "delta.done"), "utf8");
+  const folder = join(state, "delta", marker.split(" ")[0] ?? "");
   const tables = readFileSync(join(folder, "summary"), "utf8").matchAll(/^table\.(\d+)=(.*)$/gm);
   return [...tables]
     .filter(([, , table]) => table === "public.ledger")
@@ -48,15 +47,13 @@ function copyRows(file: string): readonly LedgerRow[] {
  * The disk of a host that never came back, read by a server without clients. It recovers what was written there; the cell is
  * over, and the next one restores everything.
  */
-async function deadRows(site: LabSite): Promise<readonly LedgerRow[]> {
-  const { dataDirectory, bindir } = site.cluster;
-  if (!existsSync(join(dataDirectory, "PG_VERSION"))) return [];
-  rmSync(join(dataDirectory, "standby.signal"), { force: true });
-  rmSync(join(dataDirectory, "postmaster.pid"), { force: true });
+async function deadRows(site: CellSite): Promise<readonly LedgerRow[]> {
+  const { data } = site.folders;
+  if (!existsSync(join(data, "PG_VERSION"))) return [];
+  rmSync(join(data, "standby.signal"), { force: true });
+  rmSync(join(data, "postmaster.pid"), { force: true });
   const query = "select string_agg(writer || ':' || seq, ' ') as rows from ledger";
-  const shell = `echo "$1" | "$2" --single -D "$3" postgres 2>/dev/null`;
-  const postgres = join(bindir, "postgres");
-  const text = await runAsOwner("sh", ["-c", shell, "sh", query, postgres, dataDirectory]);
+  const text = await site.askDisk(query);
   const list = /rows = "([^"]*)"/.exec(text)?.[1] ?? "";
   return list
     .split(" ")

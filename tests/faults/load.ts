@@ -4,7 +4,7 @@ import { reportLedger, type LedgerReport } from "../../lab/ledger/report";
 import { until } from "../../lab/postgres/processes";
 import { Sampler } from "../../lab/sampler";
 import { SITE_IDS, type SiteId } from "../../plan/terms";
-import type { Lab } from "../../lab/lab";
+import type { CellLab } from "../../lab/place";
 import { ledgerRows } from "./evidence";
 import { deltaRows, keptRows } from "./kept";
 
@@ -15,16 +15,16 @@ export class Load {
   #round = 0;
 
   private constructor(
-    private readonly lab: Lab,
+    private readonly lab: CellLab,
     readonly sampler: Sampler,
     private readonly firstWriter: number,
   ) {}
 
   /** Rows of writers below `firstWriter` are older than this load and of no interest. */
-  static async start(lab: Lab, firstWriter = 1): Promise<Load> {
+  static async start(lab: CellLab, firstWriter = 1): Promise<Load> {
     const servers = SITE_IDS.map((site) => ({
       ...{ site, host: lab.sites[site].host, port: lab.databasePort },
-      user: lab.a.cluster.superuser,
+      ...lab.login,
     }));
     const load = new Load(lab, Sampler.start(servers, 10), firstWriter);
     await load.more(20);
@@ -79,6 +79,7 @@ export class Load {
     this.#round += 1;
     return Ledger.start({
       ...{ dns: lab.dns, name: lab.hostnames[0] ?? "", hosts, port: lab.databasePort },
+      ...lab.login,
       ...{ writers: 4, delayMs: 15, firstWriter },
     });
   }

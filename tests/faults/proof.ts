@@ -4,6 +4,7 @@ import type { PhaseId } from "../../plan/terms";
 import type { Step } from "../../plan/step";
 import type { Told } from "../../lab/driver/drive";
 import type { Cell, Scene } from "./cell";
+import { controlData } from "./evidence";
 import { beforeRow, cutLinks, mendLinks } from "./strikes";
 
 /** What the hand-over's proof is there for. Each of these cells has a deliberate breakage (controls.ts) that it must catch. */
@@ -22,15 +23,15 @@ export const standbyStuck = proof("verify", "standby-stuck", {
   hooks: (scene) => ({
     before: async (step) => {
       if (step.id === "fence") {
-        for (const link of Object.values(scene.lane.links)) link.stall();
+        await scene.lane.ground.between.stall();
         await scene.load.more(5);
       }
       // What the relay holds is lost with it.
-      if (step.id === "verify") cutLinks(scene);
+      if (step.id === "verify") await cutLinks(scene);
       return undefined;
     },
   }),
-  heal: (scene) => Promise.resolve(mendLinks(scene)),
+  heal: mendLinks,
 });
 
 /** Everything was received, and a part of it cannot be replayed. */
@@ -40,15 +41,15 @@ export const walDamaged = proof("verify", "received-wal-damaged", {
     before: async (step) => {
       const { a, b } = scene.lane.lab;
       if (step.id === "fence") {
-        await b.cluster.query("select pg_wal_replay_pause()");
-        await a.cluster.query(
+        await b.query("select pg_wal_replay_pause()");
+        await a.query(
           "create table ballast as select repeat('x', 900) as t from generate_series(1, 2000)",
         );
         await scene.load.more(40);
       }
       if (step.id === "verify") {
         await damageReceived(scene);
-        await b.cluster.query("select pg_wal_replay_resume()");
+        await b.query("select pg_wal_replay_resume()");
       }
       return undefined;
     },
@@ -59,11 +60,11 @@ const SEGMENT = 16 * 1024 * 1024;
 
 /** Bytes that were received and not yet replayed are overwritten, far before their end. */
 async function damageReceived({ lane }: Scene): Promise<void> {
-  const { cluster } = lane.lab.b;
-  const [row] = await cluster.query<{ lsn: string; timeline: number }>(
+  const { b } = lane.lab;
+  const [row] = await b.query<{ lsn: string; timeline: number }>(
     "select pg_last_wal_receive_lsn()::text as lsn, (select received_tli from pg_stat_get_wal_receiver()) as timeline",
   );
-  const control = await cluster.controlData();
+  const control = await controlData(b);
   const timeline = Number(row?.timeline ?? control.get("Latest checkpoint's TimeLineID"));
   const [high = "0", low = "0"] = (row?.lsn ?? "0/0").split("/");
   const at = parseInt(high, 16) * 2 ** 32 + parseInt(low, 16) - 1_000_000;
@@ -71,7 +72,7 @@ async function damageReceived({ lane }: Scene): Promise<void> {
   const perLog = 2 ** 32 / SEGMENT;
   const number = Math.floor(at / SEGMENT);
   const name = `${hex(timeline)}${hex(number / perLog)}${hex(number % perLog)}`;
-  const file = openSync(join(cluster.dataDirectory, "pg_wal", name), "r+");
+  const file = openSync(join(b.folders.data, "pg_wal", name), "r+");
   writeSync(file, Buffer.alloc(8192), 0, 8192, (at % SEGMENT) - ((at % SEGMENT) % 8192));
   closeSync(file);
 }
@@ -82,15 +83,15 @@ export const servedBetween = proof("verify", "served-by-hand-between-two-runs", 
   hooks: beforeRow("verify", () => ({ kind: "kill" })),
   heal: async (scene) => {
     const { lane, load } = scene;
-    const { cluster } = lane.lab.a;
-    const signal = join(cluster.dataDirectory, "standby.signal");
-    cutLinks(scene);
+    const { a } = lane.lab;
+    const signal = join(a.folders.data, "standby.signal");
+    await cutLinks(scene);
     rmSync(signal);
-    await cluster.start();
+    await a.startServer();
     await load.more(10);
-    await cluster.stop();
+    await a.stopServer();
     writeFileSync(signal, "");
-    mendLinks(scene);
+    await mendLinks(scene);
   },
 });
 
@@ -134,7 +135,7 @@ export const sleepingPromotion = proof("promote", "promotion-sleeps-while-the-fl
     },
   }),
   heal: async ({ lane }) => {
-    const started = join(lane.lab.b.cluster.stateDirectory, "asleep");
+    const started = join(lane.lab.b.folders.state, "asleep");
     for (let look = 0; look < 300 && !existsSync(started); look += 1) {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
@@ -143,11 +144,11 @@ export const sleepingPromotion = proof("promote", "promotion-sleeps-while-the-fl
 
 /** Lets it go on, and gives it the time to do so. */
 async function wake({ lane, load }: Scene): Promise<void> {
-  const go = join(lane.lab.b.cluster.stateDirectory, "go");
+  const go = join(lane.lab.b.folders.state, "go");
   if (existsSync(go)) return;
   writeFileSync(go, "");
   await new Promise((resolve) => setTimeout(resolve, 800));
-  if (lane.lab.a.cluster.pid() !== undefined) await load.more(5).catch(() => undefined);
+  if (await lane.lab.a.isServerUp()) await load.more(5).catch(() => undefined);
 }
 
 export function sleepy(

@@ -19,18 +19,18 @@ function returning(fault: string, make: Make): Cell {
 
 /** Writes go on at a while b receives nothing any more; then a is lost. */
 async function divergeAndCrash(scene: Scene): Promise<void> {
-  cutLinks(scene);
+  await cutLinks(scene);
   await scene.load.more(20);
   await crash(scene, "a");
-  mendLinks(scene);
+  await mendLinks(scene);
 }
 
 /** A transaction that wrote where both sites have its records, and committed where only a has them. */
 export const spanningTheFork = returning("returns-with-a-transaction-across-the-fork", {
   arrange: async (scene) => {
-    const { cluster } = scene.lane.lab.a;
-    const { socketDirectory: host, port, superuser: user } = cluster;
-    const client = new Client({ host, port, user, database: "postgres" });
+    const { lab } = scene.lane;
+    const { databasePort: port, login } = lab;
+    const client = new Client({ host: lab.a.host, port, ...login, database: "postgres" });
     client.on("error", () => undefined);
     await client.connect();
     const startMs = nowMs();
@@ -40,13 +40,14 @@ export const spanningTheFork = returning("returns-with-a-transaction-across-the-
     await scene.load.more(20);
     // Nobody else writes this table after the fork: only the record from before it tells that it was changed.
     await quiet(scene, "a");
-    cutLinks(scene);
+    await cutLinks(scene);
     await client.query("commit");
-    const done = { host: scene.lane.lab.a.host, startMs, endMs: nowMs() };
+    const done = { host: lab.a.host, startMs, endMs: nowMs() };
     scene.load.note({ writer: 9001, seq: 1, ...done, outcome: "acknowledged" });
     await crash(scene, "a");
-    await client.end().catch(() => undefined);
-    mendLinks(scene);
+    // Nobody answers a farewell there any more.
+    client.connection.stream.destroy();
+    await mendLinks(scene);
   },
   heal: (scene) => comeBack(scene, "a"),
 });
@@ -69,7 +70,7 @@ export const startedInARewind = returning("started-by-hand-in-a-killed-rewind", 
       ),
   }),
   heal: async ({ lane, load }) => {
-    await lane.lab.a.cluster.start(5000).catch(() => undefined);
+    await lane.lab.a.startServer(5000).catch(() => undefined);
     await load.more(5);
   },
 });

@@ -217,12 +217,12 @@ class Play {
   async #replays(goal: SiteId): Promise<void> {
     if (this.#waits()) return;
     const { sites } = this.scene.lane.lab;
-    const rows = await sites[goal].cluster
+    const rows = await sites[goal]
       .query<{ lsn: string }>("select pg_current_wal_lsn()::text as lsn")
       .catch(() => []);
     const lsn = rows[0]?.lsn;
     if (lsn === undefined) return;
-    const standby = sites[otherSite(goal)].cluster;
+    const standby = sites[otherSite(goal)];
     await until("the standby replays", 5000, async () => {
       const done = await standby
         .query<{ passed: boolean }>(`select pg_last_wal_replay_lsn() >= '${lsn}' as passed`)

@@ -25,11 +25,8 @@ const disks: readonly Cell[] = (["drain", "fence", "verify", "promote", "settle"
       .map((site) =>
         single(row, `${site}-disk-full`, {
           expect: row === "settle" ? ["C"] : [row === "drain" && site === "a" ? "R" : "H"],
-          hooks: beforeRow(row, (scene) => {
-            fillDisk(scene, site);
-            return undefined;
-          }),
-          heal: (scene) => Promise.resolve(emptyDisk(scene, site)),
+          hooks: beforeRow(row, (scene) => fillDisk(scene, site)),
+          heal: (scene) => emptyDisk(scene, site),
         }),
       ),
 );
@@ -38,19 +35,19 @@ const database: readonly Cell[] = [
   single("preflight", "wrong-password", {
     expect: ["X"],
     arrange: async ({ lane }) => {
-      await lane.lab.a.cluster.query("alter role standby_replication password 'another'");
+      await lane.lab.a.query("alter role standby_replication password 'another'");
     },
     heal: async ({ lane }) => {
-      await lane.lab.a.cluster.query(`alter role standby_replication password 'a ''password'''`);
+      await lane.lab.a.query(`alter role standby_replication password 'a ''password'''`);
     },
   }),
   single("preflight", "replay-paused", {
     expect: ["X"],
     arrange: async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_wal_replay_pause()");
+      await lane.lab.b.query("select pg_wal_replay_pause()");
     },
     heal: async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_wal_replay_resume()");
+      await lane.lab.b.query("select pg_wal_replay_resume()");
     },
   }),
   single("preflight", "apply-delay", {
@@ -70,18 +67,18 @@ const database: readonly Cell[] = [
   single("verify", "replay-paused", {
     expect: ["R"],
     hooks: beforeRow("fence", async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_wal_replay_pause()");
+      await lane.lab.b.query("select pg_wal_replay_pause()");
       return undefined;
     }),
     heal: async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_wal_replay_resume()");
+      await lane.lab.b.query("select pg_wal_replay_resume()");
     },
   }),
   single("fence", "slot-missing", {
     expect: ["C"],
     hooks: beforeRow("fence", async ({ lane }) => {
       await setting({ lane } as Scene, "b", "set primary_slot_name = ''");
-      await lane.lab.a.cluster.query(
+      await lane.lab.a.query(
         "select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active",
       );
       return undefined;
@@ -90,7 +87,7 @@ const database: readonly Cell[] = [
   single("rejoin", "slot-missing", {
     expect: ["C"],
     hooks: beforeRow("rejoin", async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_drop_replication_slot('standby_a')");
+      await lane.lab.b.query("select pg_drop_replication_slot('standby_a')");
       return undefined;
     }),
   }),
@@ -142,7 +139,7 @@ const hands: readonly Cell[] = [
     single(row, "started-by-hand", {
       expect: [row === "verify" ? "H" : "C"],
       hooks: beforeRow(row, async ({ lane }) => {
-        await lane.lab.a.cluster.start();
+        await lane.lab.a.startServer();
         return undefined;
       }),
     }),
@@ -151,13 +148,13 @@ const hands: readonly Cell[] = [
     expect: ["C"],
     hooks: beforeRow("verify", () => ({ kind: "kill" })),
     heal: async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_promote()");
+      await lane.lab.b.query("select pg_promote()");
     },
   }),
   single("promote", "b-promoted-by-hand", {
     expect: ["C"],
     hooks: beforeRow("promote", async ({ lane }) => {
-      await lane.lab.b.cluster.query("select pg_promote()");
+      await lane.lab.b.query("select pg_promote()");
       return undefined;
     }),
   }),

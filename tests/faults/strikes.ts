@@ -1,6 +1,6 @@
-import { chmodSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { otherSite, SITE_IDS, type PhaseId, type SiteId } from "../../plan/terms";
+import { otherSite, type PhaseId, type SiteId } from "../../plan/terms";
 import type { DriveHooks, Interference } from "../../lab/driver/drive";
 import type { FaultAct } from "../../lab/cloudflare/faults";
 import type { Scene } from "./cell";
@@ -24,28 +24,28 @@ export function beforeRow(
 
 /** The host is gone: all processes die and nothing enters. */
 export async function crash({ lane }: Scene, site: SiteId): Promise<void> {
-  lane.lab.sites[site].cut();
-  await lane.lab.sites[site].killAll();
+  await lane.lab.sites[site].cut();
+  await lane.lab.sites[site].powerOff();
 }
 
-/** Its power and its network return: the guard boots it. */
+/** Its power and its network return: the guard boots it. Throws when it does not boot. */
 export async function comeBack({ lane }: Scene, site: SiteId): Promise<void> {
-  lane.lab.sites[site].mend();
-  const booted = await lane.lab.sites[site].boot();
-  if (booted.exitCode !== 0) throw new Error(`site ${site} does not boot: ${booted.stderr}`);
+  await lane.lab.sites[site].mend();
+  await lane.lab.sites[site].powerOn();
 }
 
 export async function reboot(scene: Scene, site: SiteId): Promise<void> {
-  await scene.lane.lab.sites[site].killAll();
+  await scene.lane.lab.sites[site].powerOff();
   await comeBack(scene, site);
 }
 
-export function cutLinks({ lane }: Scene): void {
-  for (const site of SITE_IDS) lane.links[site].cut();
+/** The two sites no longer reach each other; everybody else reaches both. */
+export async function cutLinks({ lane }: Scene): Promise<undefined> {
+  await lane.ground.between.cut();
 }
 
-export function mendLinks({ lane }: Scene): void {
-  for (const site of SITE_IDS) lane.links[site].mend();
+export async function mendLinks({ lane }: Scene): Promise<void> {
+  await lane.ground.between.mend();
 }
 
 /** Writes of this kind of record meet the fault, `times` times. */
@@ -55,19 +55,19 @@ export function failWrites({ lane }: Scene, type: "TXT" | "CNAME", act: FaultAct
 }
 
 /** Nothing more can be written below the site's state folder, as on a full disk. */
-export function fillDisk({ lane }: Scene, site: SiteId): void {
-  chmodSync(lane.lab.sites[site].cluster.stateDirectory, 0o500);
+export async function fillDisk({ lane }: Scene, site: SiteId): Promise<undefined> {
+  await lane.lab.sites[site].fillDisk();
 }
 
-export function emptyDisk({ lane }: Scene, site: SiteId): void {
-  chmodSync(lane.lab.sites[site].cluster.stateDirectory, 0o700);
+export async function emptyDisk({ lane }: Scene, site: SiteId): Promise<void> {
+  await lane.lab.sites[site].emptyDisk();
 }
 
 /** A setting of a server that runs. */
 export async function setting({ lane }: Scene, site: SiteId, text: string): Promise<void> {
-  const { cluster } = lane.lab.sites[site];
-  await cluster.query(`alter system ${text}`);
-  await cluster.query("select pg_reload_conf()");
+  const server = lane.lab.sites[site];
+  await server.query(`alter system ${text}`);
+  await server.query("select pg_reload_conf()");
 }
 
 /** The standby stops following, as after a wrong edit. */
@@ -77,16 +77,16 @@ export async function unfollow(scene: Scene, site: SiteId): Promise<void> {
 
 /** What prepare once left at a site counts as outdated. */
 export function outdate({ lane }: Scene, site: SiteId): void {
-  rmSync(join(lane.lab.sites[site].cluster.stateDirectory, "prepared"), { force: true });
+  rmSync(join(lane.lab.sites[site].folders.state, "prepared"), { force: true });
 }
 
 /** Pauses the clients and waits until the other site has all. */
 export async function quiet({ lane, load }: Scene, from: SiteId): Promise<void> {
   await load.pause();
-  const [row] = await lane.lab.sites[from].cluster.query<{ lsn: string }>(
+  const [row] = await lane.lab.sites[from].query<{ lsn: string }>(
     "select pg_current_wal_lsn()::text as lsn",
   );
-  const standby = lane.lab.sites[otherSite(from)].cluster;
+  const standby = lane.lab.sites[otherSite(from)];
   for (let look = 0; look < 500; look += 1) {
     const [seen] = await standby.query<{ passed: boolean }>(
       `select pg_last_wal_replay_lsn() >= '${row?.lsn ?? "0/0"}' as passed`,

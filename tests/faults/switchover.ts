@@ -94,21 +94,20 @@ const cut = (row: PhaseId): readonly Cell[] => [
       // What the fence has waited for is at b already.
       verify: ["C"],
     }),
-    hooks: beforeRow(row, (scene) => {
-      cutLinks(scene);
-      return undefined;
-    }),
-    heal: (scene) => Promise.resolve(mendLinks(scene)),
+    hooks: beforeRow(row, cutLinks),
+    heal: mendLinks,
   }),
   ...(["a", "b"] as const).map((site) =>
     cell(row, `runner-${site}-cut`, {
       expect: by(row, unreached[site]),
       lives: true,
-      hooks: beforeRow(row, ({ lane }) => {
-        lane.lab.sites[site].cut();
+      hooks: beforeRow(row, async ({ lane }) => {
+        await lane.lab.sites[site].cut();
         return undefined;
       }),
-      heal: ({ lane }) => Promise.resolve(lane.lab.sites[site].mend()),
+      heal: async ({ lane }) => {
+        await lane.lab.sites[site].mend();
+      },
     }),
   ),
 ];
