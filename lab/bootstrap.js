@@ -55,8 +55,9 @@ async function main() {
     if (hosts && problem === undefined) {
       return await runInRoom(await ensureTree(), process.execPath, whole);
     }
-    // Tests are skipped one by one and say why; anything else cannot do without.
-    if (hosts && command !== "test") throw new SetupProblem(`${problem}; hosts are out of reach`);
+    // Tests and cells are skipped and say why; anything else cannot do without.
+    if (hosts && !["test", "faults"].includes(command))
+      throw new SetupProblem(`${problem}; hosts are out of reach`);
     return await runAttached(process.execPath, whole);
   } catch (problem) {
     if (!(problem instanceof SetupProblem)) throw problem;

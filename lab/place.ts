@@ -71,6 +71,8 @@ export interface CellSite extends TourSite {
   describe(): DescribedSite;
   /** The runner's door is shut: nothing new enters; clients, peer and name servers are in reach as before. */
   cut(): void | Promise<void>;
+  /** It reaches nobody and nobody reaches it, and it lives on. Only where it has a network of its own. */
+  isolate?(): Promise<void>;
   /** The server dies without warning, and the host lives on. */
   killServer(): Promise<void>;
   /** A person starts it, with whatever lies there. */

@@ -15,6 +15,8 @@ export const CLUSTER = {
   config: "/etc/postgresql/15/main",
   port: 5432,
 } as const;
+/** The default state folder of a pair called shop. */
+export const STATE = "/var/lib/standby/shop";
 export const WEB_PORT = 8080;
 const UNITS = { "shop-web": "web", "shop-jobs": "worker" } as const;
 
@@ -41,7 +43,7 @@ export function installShop(host: Host, site: string, app: InstalledApp): void {
       ...{ host: "127.0.0.1", port: CLUSTER.port, user: SHOP.user },
       ...{ password: SHOP.password, name: SHOP.database },
     },
-    maintenanceFile: "/var/lib/standby/shop/maintenance",
+    maintenanceFile: `${STATE}/maintenance`,
   };
   mkdirSync(join(root, "etc/shop"));
   writeFileSync(join(root, "etc/shop/settings.json"), JSON.stringify(settings));

@@ -7,6 +7,7 @@ import { Disk, type Snapshot } from "./disk";
 import type { Machine, Make } from "./make";
 import { Link, type Address } from "./network";
 import { Power } from "./power";
+import { clearRemains } from "./remains";
 import { room } from "./room";
 import { CONSOLE, must, told } from "./run";
 import type { Door } from "./door";
@@ -42,6 +43,7 @@ export class Host {
   static async create(options: HostOptions, door: Door): Promise<Host> {
     const { name, address, make, borrowed } = options;
     const folder = join(room().folder, "hosts", name);
+    await clearRemains(folder, Link.device(name));
     mkdirSync(folder, { recursive: true });
     const link = await Link.open(name, address, folder);
     const disk = new Disk(folder, room().tree);

@@ -19,13 +19,20 @@ export class Link {
     readonly address: Address,
     folder: string,
   ) {
-    this.#device = `to-${name}`;
+    this.#device = Link.device(name);
     this.namespace = `${folder}/network`;
+  }
+
+  /** The room's end of the link to a host. */
+  static device(name: string): string {
+    return `to-${name}`;
   }
 
   static async open(name: string, address: Address, folder: string): Promise<Link> {
     const link = new Link(name, address, folder);
     writeFileSync(link.namespace, "");
+    // A process that was killed leaves its cuts in the room.
+    await link.mend();
     await must(["sh", "-c", UP, "sh", link.namespace, link.#device, address.v4, RUNNER]);
     if (address.v6 !== undefined) await link.#openV6(address.v6);
     return link;
@@ -52,8 +59,14 @@ export class Link {
     await must(["nft", "-f", "-"], this.#rules(`ip saddr ${set}`, `ip daddr ${set}`));
   }
 
-  async mend(): Promise<void> {
-    await must(["nft", "-f", "-"], `table inet ${this.#table}\ndelete table inet ${this.#table}\n`);
+  /** One service of the host is out of reach, whoever asks; what runs there goes on. */
+  async cutPort(port: number): Promise<void> {
+    await this.mend();
+    await must(["nft", "-f", "-"], this.#rules(`tcp dport ${port}`, `tcp sport ${port}`));
+  }
+
+  mend(): Promise<void> {
+    return mendTable(this.#table);
   }
 
   async close(): Promise<void> {
@@ -77,6 +90,37 @@ export class Link {
   ${chain("forward", out, back)}
 }\n`;
   }
+}
+
+/** The way between two hosts: cut alone, it leaves both in everybody else's reach. */
+export class Way {
+  constructor(
+    private readonly one: Address,
+    private readonly other: Address,
+  ) {}
+
+  /** Packets are dropped, and nobody is told. */
+  async cut(): Promise<void> {
+    await this.mend();
+    const [one, other] = [this.one.v4, this.other.v4];
+    const drop = (from: string, to: string) => `ip saddr ${from} ip daddr ${to} drop;`;
+    await must(
+      ["nft", "-f", "-"],
+      `table inet ${WAY} {
+  chain forward { type filter hook forward priority 0; ${drop(one, other)} ${drop(other, one)} }
+}\n`,
+    );
+  }
+
+  mend(): Promise<void> {
+    return mendTable(WAY);
+  }
+}
+
+const WAY = "cut_way";
+
+async function mendTable(name: string): Promise<void> {
+  await must(["nft", "-f", "-"], `table inet ${name}\ndelete table inet ${name}\n`);
 }
 
 const UP = `

@@ -8,14 +8,13 @@ import { publicKeyOf } from "../../sites/witness";
 import { announceAt, epochLines } from "../announcing";
 import { until } from "../postgres/processes";
 import type { SiteRun } from "../site";
-import { CLUSTER } from "./debian";
+import { CLUSTER, STATE } from "./debian";
 import { startHosts, type Hosts } from "./hosts";
 import type { Host } from "./host";
 import { ADDRESSES, RUNNER, SECOND_NAME_SERVER } from "./room";
 
 const ZONE = "shop.example";
 const WITNESS_NAME = `_standby-shop.${ZONE}`;
-export const STATE = "/var/lib/standby/shop";
 /** Debian's unit, which the pair's drop-in binds to its guard. */
 export const UNIT = "postgresql@15-main.service";
 const CONFIG = `${CLUSTER.config}/postgresql.conf`;

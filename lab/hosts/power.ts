@@ -53,7 +53,10 @@ export class Power {
   async #start(): Promise<void> {
     const { name } = this.machine;
     const enter = ["sh", "-c", 'echo "$$" >"$0/cgroup.procs" && exec "$@" >>"$CONSOLE" 2>&1'];
-    const [program = "", ...args] = [...enter, this.#group, ...this.make.command(this.machine)];
+    // No host outlives the process that it was made by: another one may want its name and address.
+    const dies = ["setpriv", "--pdeathsig", "KILL", "--"];
+    const host = [...enter, this.#group, ...dies, ...this.make.command(this.machine)];
+    const [program = "", ...args] = host;
     const env = { PATH: process.env["PATH"], CONSOLE: this.#consoleFile };
     const child = spawn(program, args, { cwd: "/", env, detached: true, stdio: "ignore" });
     this.#process = child;

@@ -45,6 +45,4 @@ export interface Cell {
   readonly scripts?: (scripts: Scripts) => Scripts;
   /** The flags of the first run. @default activeSite b */
   readonly flags?: DriverFlags;
-  /** Not run, and why. */
-  readonly skip?: string;
 }

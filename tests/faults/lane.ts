@@ -9,6 +9,7 @@ import type { DnsRecordState } from "../../lab/cloudflare/records";
 import type { CellLab } from "../../lab/place";
 import { until } from "../../lab/postgres/processes";
 import type { DatabaseHosts, Ground } from "./ground";
+import { HostsGround } from "./hostsGround";
 import { LoopbackGround } from "./loopback";
 
 const PASSWORD = "a 'password'";
@@ -27,8 +28,8 @@ export class Lane {
   ) {}
 
   /** Builds the pair by the product's own initial transition and two flips, and keeps a copy of it. */
-  static async open(): Promise<Lane> {
-    const ground = await LoopbackGround.open(PASSWORD);
+  static async open({ hosts = false } = {}): Promise<Lane> {
+    const ground = await (hosts ? HostsGround.open() : LoopbackGround.open(PASSWORD));
     try {
       const lane = new Lane(ground, new Driver(ground.lab, PASSWORD), loadScripts());
       await lane.#build();

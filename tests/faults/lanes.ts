@@ -15,6 +15,8 @@ export type FromLane =
 /** What is to be run, and how long it may take. */
 export interface Errand {
   readonly program: string;
+  /** Arguments of a lane. */
+  readonly args: readonly string[];
   readonly seed: number;
   /** For each lane the queues that it takes from, in this order; lanes may share a queue. */
   readonly lanes: readonly (readonly string[][])[];
@@ -49,12 +51,12 @@ function drained(queues: readonly string[][]): readonly string[] {
 }
 
 function oneLane(
-  { program, seed, until }: Errand,
+  { program, args, seed, until }: Errand,
   queues: readonly string[][],
   tell: (result: CellResult) => void,
 ): Promise<void> {
   return new Promise((resolve) => {
-    const child = fork(program, ["--lane"], {
+    const child = fork(program, [...args], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       env: { ...process.env, TMPDIR: memoryFolder() },
     });

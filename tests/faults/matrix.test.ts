@@ -4,9 +4,11 @@ import { loadScripts } from "../../sites/scripts";
 import { CELLS } from "./cells";
 import { CHOSEN } from "./chosen";
 import { CONTROLS } from "./controls";
+import { cutOffCells } from "./cutOff";
 import { ENGINE_CELLS } from "./engineCells";
+import { HOST_CELLS, HOST_CONTROLS } from "./hostCells";
 
-const ids = [...CELLS, ...CONTROLS, ...ENGINE_CELLS].map(({ id }) => id);
+const ids = [...CELLS, ...cutOffCells, ...CONTROLS, ...ENGINE_CELLS].map(({ id }) => id);
 
 test("every cell has an id of its own", () => {
   expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
@@ -16,6 +18,13 @@ test("an ordinary run has at least 120 cells, and every boundary among them", ()
   expect(CHOSEN.length).toBeGreaterThanOrEqual(120);
   const rows = new Set(CHOSEN.map((id) => id.split("/")[1]));
   expect(PHASES.filter((phase) => !rows.has(phase))).toEqual([]);
+});
+
+test("what runs on hosts is known, at least 30 cells and a breakage", () => {
+  expect(HOST_CELLS.filter((id) => !ids.includes(id))).toEqual([]);
+  expect(HOST_CELLS.filter((id, index) => HOST_CELLS.indexOf(id) !== index)).toEqual([]);
+  expect(HOST_CELLS.length).toBeGreaterThanOrEqual(30);
+  expect(CONTROLS.map(({ id }) => id)).toEqual(expect.arrayContaining([...HOST_CONTROLS]));
 });
 
 test("ten breakages, each judged by a violation of its own", () => {

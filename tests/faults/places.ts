@@ -2,6 +2,7 @@ import { Tour } from "../../lab/tour";
 import { up } from "../engine/pair";
 import { CELLS } from "./cells";
 import { CONTROLS } from "./controls";
+import { cutOffCells } from "./cutOff";
 import { ENGINE_CELLS } from "./engineCells";
 import { Lane } from "./lane";
 import { MODEL_ID, runModel } from "./runModel";
@@ -13,6 +14,9 @@ export class Places {
   #lane: Lane | undefined;
   #tour: Tour | undefined;
   #round = 0;
+
+  /** @param hosts whether a pair without an engine stands on hosts of its own */
+  constructor(private readonly hosts: boolean) {}
 
   /** Runs the cell at its place; `begun` is called once that stands. */
   async run(id: string, seed: number, begun: () => void): Promise<CellResult> {
@@ -30,7 +34,7 @@ export class Places {
       if (result.red.length > 0) await this.close();
       return result;
     }
-    const cell = [...CELLS, ...CONTROLS].find((one) => one.id === id);
+    const cell = [...CELLS, ...CONTROLS, ...cutOffCells].find((one) => one.id === id);
     if (cell === undefined) throw new Error(`no cell ${id}`);
     const lane = await this.#openLane();
     begun();
@@ -47,7 +51,7 @@ export class Places {
   async #openLane(): Promise<Lane> {
     if (this.#lane === undefined) {
       await this.close();
-      this.#lane = await Lane.open();
+      this.#lane = await Lane.open({ hosts: this.hosts });
     }
     return this.#lane;
   }

@@ -1,6 +1,7 @@
 // One owner of PostgreSQL: Debian's own unit, bound to the guard. What starts, stops, upgrades and boots it goes through that.
 import { setTimeout as pause } from "node:timers/promises";
-import { HostPair, STATE, UNIT, upgradeBegins, upgradeEnds } from "../../lab/hosts/pair";
+import { STATE } from "../../lab/hosts/debian";
+import { HostPair, UNIT, upgradeBegins, upgradeEnds } from "../../lab/hosts/pair";
 import { SITE_IDS } from "../../plan/terms";
 import { until } from "../../lab/postgres/processes";
 import { describeHosts } from "./describeHosts";
