@@ -86,6 +86,9 @@ watch_once() {
   if [ "$look_epoch" -lt "$own_epoch" ] || [ "$look_epoch" -lt "$obeyed" ]; then look_state=none; fi
   keep_heard
   judge
+  # The answers took their time. What is done for a server that a verb has ended since would outlive the hand-over, or hit
+  # the one that an undo has started.
+  if [ "$verdict" != keep ] && is_over "$writable_pid"; then verdict=keep writable=no; fi
   case $verdict in
   keep)
     if [ "$writable" = yes ]; then
@@ -102,6 +105,9 @@ watch_once() {
     store obeyed "$look_epoch"
   fi
 }
+
+# Nothing of this server is left; a newer one is judged by the next poll. Sessions that a killed postmaster left are not over.
+is_over() { ! is_alive "$1" && { postmaster || [ -z "$(data_processes)" ]; }; }
 
 # This site's own record and what it has obeyed; both are numbers from here on.
 recall_own() {
