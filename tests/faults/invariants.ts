@@ -122,7 +122,9 @@ function noLeaks({ goal, after, standbyWaits }: Ending): string[] {
   const other = otherSite(goal);
   const places = standbyWaits ? [goal] : [goal, other];
   const left = places.flatMap((site) =>
-    ["maintenance", "token", "permit"].filter((file) => after[site].state[file] !== ""),
+    (["maintenance", "token", "permit"] as const)
+      .filter((file) => after[site].state[file] !== "")
+      .map((file) => `${file} at ${site} (${after[site].state[file]})`),
   );
   const slots = after[goal].slots.filter((slot) => slot !== `standby_${other}`);
   return [
