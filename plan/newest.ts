@@ -20,6 +20,12 @@ export function readdressed(wish: Desired, seen: Observed, site: SiteId): boolea
   return known !== undefined && known !== `${port},${host},${peer.host},${peer.port}`;
 }
 
+/** Names of the declared services that run there. */
+export function runningAt(site: SiteObserved): readonly string[] {
+  const services = Object.entries(factsOf(site)?.services ?? {});
+  return services.filter(([, state]) => state === "running").map(([name]) => name);
+}
+
 /** Writable now, whether or not it is about to stop. */
 export function writable(site: SiteObserved): boolean {
   return site.reach === "up" && (site.role === "primary" || site.role === "armed");

@@ -1,7 +1,7 @@
 import { askedNames, pivotName, siteName } from "../desired";
 import type { PivotObserved } from "../observed";
 import type { Part } from "../step";
-import { factsOf } from "../newest";
+import { factsOf, runningAt } from "../newest";
 import { rejoinTitle } from "../rejoinWay";
 import { servicesOf } from "./handover";
 import { follows } from "./ready";
@@ -178,6 +178,14 @@ export const rejoin: Phase = {
   steps: (context) => {
     const { from } = context;
     const { parts, outlook } = rejoinParts(context, from, "rejoin");
+    // A lost site boots with whatever units are enabled there.
+    const stop = part(
+      context,
+      from,
+      "site/services",
+      { action: "stop", kinds: "all", ...epochLines(context) },
+      { optional: true, dial: runningAt(context.left).length > 0 },
+    );
     return [
       {
         step: runStep({
@@ -186,7 +194,7 @@ export const rejoin: Phase = {
           title: rejoinTitle(outlook),
           why: "A pair without a standby is one failure away from an outage without an end.",
           undo: "none needed: a standby accepts no writes",
-          parts,
+          parts: [...(context.wish.services.length === 0 ? [] : [stop]), ...parts],
           check: [checkPart(context, from, "rejoin")],
         }),
         has: true,

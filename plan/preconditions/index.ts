@@ -4,7 +4,7 @@ import { pivotName, siteName } from "../desired";
 import { startingAnew } from "../followers";
 import type { SiteFacts, SiteObserved } from "../observed";
 import { awayText, type SiteAway } from "../unreadable";
-import { factsOf, fenced } from "../newest";
+import { factsOf, fenced, runningAt } from "../newest";
 import { fits, handOver } from "./handOver";
 import { leaseProves } from "./lease";
 import { namesPutAside, unmovable } from "./surroundings";
@@ -49,6 +49,7 @@ export function warningsOf(context: Context, steps: readonly Step[]): readonly s
     ...(beforeHandOver(context) ? startingAnew(context.seen, context.from, context.to) : []),
     ...namesPutAside(context),
     ...lateWrites(context),
+    ...doubled(context),
     ...setUpWarnings(context),
     ...zoneWarnings(context),
     ...handedOver(context),
@@ -195,6 +196,16 @@ function acceptance(context: Context, steps: readonly Step[]): readonly Refusal[
 /** Its host answers and its data is there: what it holds can be fetched. */
 function drainable(left: SiteObserved): boolean {
   return left.reach === "up" && left.role !== "absent";
+}
+
+/** Two of a worker: a lost site boots with whatever units are enabled there, and works on what it finds. */
+function doubled({ decision, from, left, wish }: Context): readonly string[] {
+  if (decision.transition !== "none" && decision.transition !== "rejoin") return [];
+  const names = runningAt(left);
+  if (names.length === 0) return [];
+  return [
+    `services: ${names.join(", ")} ${names.length === 1 ? "runs" : "run"} at site ${from}, which does not serve; have its host not start them at boot (systemctl disable), and stop them there: ${wish.sites[from].enterLine}`,
+  ];
 }
 
 /** At rest a pivot that leads to the other site: a late write of another runner, or a hand's. Only a refresh changes it. */

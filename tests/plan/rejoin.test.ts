@@ -32,10 +32,23 @@ const dialled = (step: Step | undefined): readonly string[] =>
     ? step.act.parts.filter((part) => part.dial).map((part) => part.verb)
     : [];
 
-test("its writes are exported before anything else is done with it", () => {
-  const order = ["postgres/delta", "postgres/rejoin"];
+test("its services are stopped, and its writes are exported before anything else is done with its data", () => {
+  const order = ["site/services", "postgres/delta", "postgres/rejoin"];
   expect(dialled(stateOf(divergedWorld()))).toEqual(order);
   expect(dialled(stateOf(divergedWorld(), 2))).toEqual(order);
+  const quiet = change(divergedWorld(), "a", { services: false });
+  expect(dialled(stateOf(quiet))).toEqual(order.slice(1));
+});
+
+test("services that its host has started are named, in a rejoin and at rest", () => {
+  const said = ({ warnings }: ReturnType<typeof planFor>) =>
+    warnings.filter((one) => one.startsWith("services: "));
+  const wanted = expect.stringMatching(/^services: .*run at site a, which does not serve/);
+  expect(said(planFor(divergedWorld(), { activeSite: "b" }))).toEqual([wanted]);
+  const rest = atRest("b");
+  expect(said(planFor(rest, { activeSite: "b" }))).toEqual([]);
+  const booted = planFor(change(rest, "a", { services: true }), { activeSite: "b" });
+  expect([booted.transition, ids(todo(booted)), said(booted)]).toEqual(["none", [], [wanted]]);
 });
 
 test("given up for this epoch, it is rewound and follows; another update has nothing to do", () => {
