@@ -70,6 +70,7 @@ export_delta() {
   mkdir -p "$work"
   give_to_owner "$state/delta" "$work"
   : >"$work/by_hand"
+  : >"$work/unread"
   choose_way
   say "reads the writes that only this site holds: timeline $own_tli from $fork_text to $(lsn_of "$own_end")"
   read_commits
@@ -168,7 +169,7 @@ SPAN
 put_away() {
   find "$work" -name 'rows.*.jsonl' -exec cat {} + >"$work/rows.jsonl"
   find "$work" \( -name 'rows.*.jsonl' -o -name 'unsure.*.copy' -size 0 -o -name '[kmpr][0-9]*' \) -delete
-  (cd "$work" && rm -f map range start tables signature.* alike unlogged open blind deferrable given)
+  (cd "$work" && rm -f map range start tables signature.* alike unlogged open blind deferrable given unread said compared)
   if [ -n "$switch_user" ]; then chown -R "$switch_user:" "$work"; fi
   find "$work" -type f -exec sync {} +
   folder=$state/delta/$delta_epoch

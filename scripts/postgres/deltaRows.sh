@@ -92,8 +92,8 @@ list_tables() {
   comm -12 "$work/signature.here" "$work/signature.there" | cut --delimiter=' ' --fields=1 >"$work/alike"
 }
 
-# Calls `$1` for each table, with its pieces and its counts set.
-each_table() {
+# Calls `$1` for each table of the list, with its pieces and its counts set.
+each_table() { # FUNCTION [LIST]
   tab=$(printf '\t')
   while IFS="$tab" read -r n oid table literal keyed keys cols acols bcols akeys bkeys bkeys_as okeys_as same_key at_key set_list kept_key old_keys; do
     alike=no inserts=0 updates=0 keyups=0 deletes=0
@@ -102,18 +102,52 @@ each_table() {
 $(awk -v oid="$oid" '$1 == "t" && $2 "" == oid "" { print $3, $4, $5, $6 }' "$work/changes")
 COUNTS
     if [ "$complete" = no ]; then deletes=1; fi
+    # Given by the list of portions: nothing is done with it any more but what was said of it.
+    if grep --quiet --line-regexp "$oid" "$work/unread"; then alike=no; fi
     "$1"
-  done <"$work/tables"
+  done <"${2:-$work/tables}"
 }
+
+# Tables go in portions, each a transaction of its own: the locks of all tables of a large database do not fit in one. A portion that
+# fails is done once more table by table, so that one table stops only itself.
+PORTION=50
+in_portions() { # TAKE FAIL: TAKE LIST does the tables of a list; FAIL is called for each table that cannot be done
+  rm -f "$work"/portion.*
+  split --lines="$PORTION" --numeric-suffixes --suffix-length=4 "$work/tables" "$work/portion."
+  for portion in "$work"/portion.*; do
+    if [ ! -e "$portion" ] || "$1" "$portion"; then continue; fi
+    while IFS= read -r table_line; do
+      printf '%s\n' "$table_line" >"$work/single"
+      if ! "$1" "$work/single"; then each_table "$2" "$work/single"; fi
+    done <"$portion"
+  done
+  rm -f "$work"/portion.* "$work/single"
+}
+# The first line that PostgreSQL said of it, for people.
+said_first() { sed -n 's/^.*ERROR: *//p' "$work/said" | head --lines=1 | cut --characters=1-200; }
 
 # The rows here whose newest version one of these transactions wrote, and all keys where something was taken away.
 read_rows() {
   xid_list=$(tr '\n' ',' <"$work/xids")
+  in_portions read_portion unreadable_table
+}
+read_portion() { # LIST
   {
     echo "$steady begin transaction isolation level repeatable read;"
-    each_table rows_of
+    each_table rows_of "$1"
     echo "commit;"
-  } | sql || later "the rows could not be read here" "read the lines above, then run the update again"
+  } | sql 2>"$work/said"
+}
+# Planning a query can call what an index or a constraint is made of. A copy of the bare table calls nothing.
+unreadable_table() {
+  echo "$oid" >>"$work/unread"
+  reason=$(said_first)
+  owned "$work/a$n"
+  if printf "copy %s to stdout \\g '%s'\n" "$table" "$work/a$n" | sql 2>/dev/null; then
+    note "table $table cannot be queried here ($reason): all its rows, also those of before the fork, are in a$n, not in delta.sql"
+  else
+    note "table $table cannot be read here ($reason): its rows are in no file"
+  fi
 }
 rows_of() {
   owned "$work/a$n"
@@ -128,16 +162,28 @@ rows_of() {
 
 # A transaction number that the peer gave out itself, after the fork: in [common_xid, next) by distance.
 compare_rows() {
+  : >"$work/counts"
+  echo 'select 1' | peer_rows >/dev/null || later "the rows could not be compared at site $peer" "read the lines above, then run the update again"
+  in_portions compare_portion incomparable_table
+}
+compare_portion() { # LIST
   {
     echo "$steady begin transaction isolation level repeatable read;"
     echo "select ((pg_snapshot_xmax(pg_current_snapshot())::text::numeric - $common_xid) % 4294967296 + 4294967296) % 4294967296 as delta_new \\gset"
-    each_table compare_table
+    each_table compare_table "$1"
     echo "rollback;"
-  } | peer_rows >"$work/counts" || later "the rows could not be compared at site $peer" "read the lines above; the replication user needs pg_read_all_data and TEMPORARY on the database, which the prepare step grants"
+  } | peer_rows >"$work/compared" 2>"$work/said" || return 1
+  cat "$work/compared" >>"$work/counts"
+}
+incomparable_table() {
+  echo "$oid" >>"$work/unread"
+  rm -f "$work/rows.$n.copy" "$work/rows.$n.jsonl" "$work/unsure.$n.copy"
+  note "table $table cannot be compared at site $peer ($(said_first)): its rows are in a$n, not in delta.sql"
 }
 image() { printf "hashtextextended(row(%s)::text, 0)::text || ':' || hashtextextended(row(%s)::text, 1)::text" "$1" "$1"; }
 
 compare_table() {
+  if grep --quiet --line-regexp "$oid" "$work/unread"; then return 0; fi
   if [ "$alike" = no ]; then
     note "table $table differs at site $peer (columns, or it is not there): its rows are in a$n, not in delta.sql"
     return 0
