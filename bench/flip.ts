@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { measure, refusalOf, warm, type MeasuredTransition } from "../lab/flip";
+import type { TourLab } from "../lab/place";
 import { runHere, type LabSite } from "../lab/site";
 import { hasSshd } from "../lab/sshd";
 import { packageRoot, Tour } from "../lab/tour";
@@ -17,8 +18,11 @@ export interface FlipReport {
   readonly lost: number;
   readonly databaseGapMs: Quantiles;
   readonly publicGapMs: Quantiles;
-  /** Database gap of the bare script over the same transport: the same stop, compare and promote without a proof, a lock or a plan. */
-  readonly floorMs: Quantiles;
+  /**
+   * Database gap of the bare script over the same transport: the same stop, compare and promote without a proof, a lock or a plan.
+   * Absent on hosts.
+   */
+  readonly floorMs?: Quantiles;
   readonly updateMs: Quantiles;
   readonly stepsMs: Readonly<Record<string, Quantiles>>;
   /** The program's. */
@@ -30,6 +34,16 @@ export interface FlipReport {
 
 /** How the product enters the sites: directly, or through a real sshd at each. */
 export type Transport = "local" | "ssh";
+
+/** n flips of stacks/example on two hosts with systemd, entered as root over ssh; the bare script knows no hosts. */
+export async function benchHosts(n: number): Promise<FlipReport> {
+  const product = await Tour.onHosts();
+  try {
+    return await sideBySide(n, "ssh", product);
+  } finally {
+    await product.close();
+  }
+}
 
 /** Runs n pairs: one flip by the product, one by the floor script on a pair of its own, with the same clients. */
 export async function benchFlip(n: number, transport: Transport): Promise<FlipReport> {
@@ -52,18 +66,18 @@ export async function benchFlip(n: number, transport: Transport): Promise<FlipRe
 async function sideBySide(
   n: number,
   transport: Transport,
-  product: Tour,
-  floor: Tour,
+  product: Tour<TourLab>,
+  floor?: Tour,
 ): Promise<FlipReport> {
   await begin(product);
-  await begin(floor);
+  if (floor !== undefined) await begin(floor);
   const flips: MeasuredTransition[] = [];
   const gaps: number[] = [];
   const watch = new UsageWatch(product.engine.kind);
   for (let round = 0; round < n; round += 1) {
     const from: SiteId = round % 2 === 0 ? "a" : "b";
     flips.push(await watch.during(() => productFlip(product, otherSite(from))));
-    gaps.push(await floorFlip(floor, from));
+    if (floor !== undefined) gaps.push(await floorFlip(floor, from));
     say(round + 1, n, flips.at(-1), gaps.at(-1));
   }
   const engine = `${product.engine.kind} ${product.engine.version}`;
@@ -77,12 +91,12 @@ async function sideBySide(
   });
 }
 
-async function begin(tour: Tour): Promise<void> {
+async function begin(tour: Tour<TourLab>): Promise<void> {
   const result = await tour.update({ activeSite: "a" });
   if (result.exitCode !== 0) throw new Error(refusalOf(result));
 }
 
-async function productFlip(tour: Tour, to: SiteId): Promise<MeasuredTransition> {
+async function productFlip(tour: Tour<TourLab>, to: SiteId): Promise<MeasuredTransition> {
   const { result, measured } = await measure(tour, { activeSite: to });
   if (measured === undefined) throw new Error(refusalOf(result));
   return measured;
@@ -155,7 +169,7 @@ function summary(flips: readonly MeasuredTransition[], gaps: readonly number[]) 
     lost: flips.reduce((sum, flip) => sum + flip.lost, 0),
     databaseGapMs: quantiles(defined(flips.map((flip) => flip.databaseGapMs))),
     publicGapMs: quantiles(defined(flips.map((flip) => flip.publicGapMs))),
-    floorMs: quantiles(gaps),
+    ...(gaps.length === 0 ? {} : { floorMs: quantiles(gaps) }),
     updateMs: quantiles(flips.map((flip) => flip.updateMs)),
     stepsMs: Object.fromEntries(steps),
   };
@@ -168,7 +182,7 @@ function say(
   floor: number | undefined,
 ): void {
   process.stdout.write(
-    `${round}/${n}: database gap ${flip?.databaseGapMs ?? "?"} ms, floor ${Math.round(floor ?? 0)} ms, public gap ${flip?.publicGapMs ?? "?"} ms, update ${flip?.updateMs ?? "?"} ms, lost ${flip?.lost ?? "?"}\n`,
+    `${round}/${n}: database gap ${flip?.databaseGapMs ?? "?"} ms, floor ${floor === undefined ? "-" : Math.round(floor)} ms, public gap ${flip?.publicGapMs ?? "?"} ms, update ${flip?.updateMs ?? "?"} ms, lost ${flip?.lost ?? "?"}\n`,
   );
 }
 
@@ -179,9 +193,9 @@ function print(report: FlipReport): FlipReport {
   const line = (name: string, of: Quantiles) =>
     `${name.padEnd(16)} p50 ${String(of.p50).padStart(6)}  p95 ${String(of.p95).padStart(6)}  max ${String(of.max).padStart(6)} ms\n`;
   process.stdout.write(
-    `\n${report.n} flips by ${report.engine} over ${report.transport}, beside ${report.n} by the bare script; ${report.lost} acknowledged writes lost\n` +
+    `\n${report.n} flips by ${report.engine} over ${report.transport}${report.floorMs === undefined ? "" : `, beside ${report.n} by the bare script`}; ${report.lost} acknowledged writes lost\n` +
       line("database gap", report.databaseGapMs) +
-      line("floor", report.floorMs) +
+      (report.floorMs === undefined ? "" : line("floor", report.floorMs)) +
       line("public gap", report.publicGapMs) +
       line("whole update", report.updateMs) +
       Object.entries(report.stepsMs)

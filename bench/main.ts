@@ -2,11 +2,18 @@ import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { benchBoots } from "./boots";
 import { benchDns } from "./dns";
-import { benchFlip, type Transport } from "./flip";
+import { benchFlip, benchHosts, type Transport } from "./flip";
 import { benchImport } from "./import";
 import { benchSafety } from "./safety";
 
 /** `npm run bench -- NAME`: figures are ratios of one run on one machine; never compare two runs. */
+
+interface FlipOptions {
+  readonly flips: string;
+  readonly transport: Transport;
+  readonly hosts: boolean;
+  readonly json?: string;
+}
 
 const program = new Command("bench").description("Measurements, side by side in one run.");
 
@@ -21,13 +28,16 @@ program
       .choices(["local", "ssh"])
       .default("local"),
   )
+  .option("--hosts", "on two hosts with systemd, by ssh and without the floor; needs root", false)
   .option("--json <file>", "write the figures there too")
-  .action(async (options: { flips: string; transport: Transport; json?: string }) => {
+  .action(async (options: FlipOptions) => {
     const flips = Number(options.flips);
     if (!Number.isInteger(flips) || flips < 1) {
       throw new Error(`--flips: ${options.flips}: a whole number from 1 on is needed`);
     }
-    const report = await benchFlip(flips, options.transport);
+    const report = options.hosts
+      ? await benchHosts(flips)
+      : await benchFlip(flips, options.transport);
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
     }
