@@ -178,13 +178,14 @@ export const rejoin: Phase = {
   steps: (context) => {
     const { from } = context;
     const { parts, outlook } = rejoinParts(context, from, "rejoin");
-    // A lost site boots with whatever units are enabled there.
+    // A lost site boots with whatever units are enabled there. In a hand-over of its own the drain has stopped them.
+    const returned = context.promoted || context.decision.transition === "rejoin";
     const stop = part(
       context,
       from,
       "site/services",
       { action: "stop", kinds: "all", ...epochLines(context) },
-      { optional: true, dial: runningAt(context.left).length > 0 },
+      { optional: true, dial: returned && runningAt(context.left).length > 0 },
     );
     return [
       {

@@ -38,6 +38,8 @@ test("its services are stopped, and its writes are exported before anything else
   expect(dialled(stateOf(divergedWorld(), 2))).toEqual(order);
   const quiet = change(divergedWorld(), "a", { services: false });
   expect(dialled(stateOf(quiet))).toEqual(order.slice(1));
+  const flip = planFor(atRest("a"), { activeSite: "b" });
+  expect(dialled(flip.steps.find(({ id }) => id === "rejoin"))).not.toContain("site/services");
 });
 
 test("services that its host has started are named, in a rejoin and at rest", () => {
