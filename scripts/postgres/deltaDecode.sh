@@ -97,7 +97,7 @@ SQL
 }
 
 decode_table() {
-  if grep --quiet --line-regexp "$oid" "$work/unread"; then return 0; fi
+  if [ "$unread" = yes ]; then return 0; fi
   missing_key="not exists (select from only $table delta_b where $same_key)"
   if [ "$keyed" = keyed ]; then
     owned "$work/r$n"

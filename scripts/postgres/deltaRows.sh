@@ -96,32 +96,40 @@ list_tables() {
 each_table() { # FUNCTION [LIST]
   tab=$(printf '\t')
   while IFS="$tab" read -r n oid table literal keyed keys cols acols bcols akeys bkeys bkeys_as okeys_as same_key at_key set_list kept_key old_keys; do
-    alike=no inserts=0 updates=0 keyups=0 deletes=0
+    alike=no unread=no inserts=0 updates=0 keyups=0 deletes=0
     if grep --quiet --line-regexp "$oid" "$work/alike"; then alike=yes; fi
     read -r inserts updates keyups deletes <<COUNTS || :
 $(awk -v oid="$oid" '$1 == "t" && $2 "" == oid "" { print $3, $4, $5, $6 }' "$work/changes")
 COUNTS
     if [ "$complete" = no ]; then deletes=1; fi
-    # Given by the list of portions: nothing is done with it any more but what was said of it.
-    if grep --quiet --line-regexp "$oid" "$work/unread"; then alike=no; fi
+    # It could not be read or compared: nothing more is done with it.
+    if grep --quiet --line-regexp "$oid" "$work/unread"; then alike=no unread=yes; fi
     "$1"
   done <"${2:-$work/tables}"
 }
 
 # Tables go in portions, each a transaction of its own: the locks of all tables of a large database do not fit in one. A portion that
-# fails is done once more table by table, so that one table stops only itself.
+# fails is done once more table by table, so that one table stops only itself. Danger: psql says by 3 that a statement failed; anything else
+# is a server that was lost, and no word on any table.
 PORTION=50
 in_portions() { # TAKE FAIL: TAKE LIST does the tables of a list; FAIL is called for each table that cannot be done
   rm -f "$work"/portion.*
   split --lines="$PORTION" --numeric-suffixes --suffix-length=4 "$work/tables" "$work/portion."
   for portion in "$work"/portion.*; do
-    if [ ! -e "$portion" ] || "$1" "$portion"; then continue; fi
+    if [ ! -e "$portion" ] || take_portion "$1" "$portion"; then continue; fi
     while IFS= read -r table_line; do
       printf '%s\n' "$table_line" >"$work/single"
-      if ! "$1" "$work/single"; then each_table "$2" "$work/single"; fi
+      if ! take_portion "$1" "$work/single"; then each_table "$2" "$work/single"; fi
     done <"$portion"
   done
   rm -f "$work"/portion.* "$work/single"
+}
+take_portion() { # TAKE LIST
+  ended=0
+  "$1" "$2" || ended=$?
+  case $ended in 0) return 0 ;; 3) return 1 ;; *) ;; esac
+  cat "$work/said" >&2
+  later "the tables could not be read here and compared at site $peer to the end" "read the lines above, then run the update again"
 }
 # The first line that PostgreSQL said of it, for people.
 said_first() { sed -n 's/^.*ERROR: *//p' "$work/said" | head --lines=1 | cut --characters=1-200; }
@@ -163,7 +171,6 @@ rows_of() {
 # A transaction number that the peer gave out itself, after the fork: in [common_xid, next) by distance.
 compare_rows() {
   : >"$work/counts"
-  echo 'select 1' | peer_rows >/dev/null || later "the rows could not be compared at site $peer" "read the lines above, then run the update again"
   in_portions compare_portion incomparable_table
 }
 compare_portion() { # LIST
@@ -172,7 +179,7 @@ compare_portion() { # LIST
     echo "select ((pg_snapshot_xmax(pg_current_snapshot())::text::numeric - $common_xid) % 4294967296 + 4294967296) % 4294967296 as delta_new \\gset"
     each_table compare_table "$1"
     echo "rollback;"
-  } | peer_rows >"$work/compared" 2>"$work/said" || return 1
+  } | peer_rows >"$work/compared" 2>"$work/said" || return
   cat "$work/compared" >>"$work/counts"
 }
 incomparable_table() {
@@ -183,7 +190,7 @@ incomparable_table() {
 image() { printf "hashtextextended(row(%s)::text, 0)::text || ':' || hashtextextended(row(%s)::text, 1)::text" "$1" "$1"; }
 
 compare_table() {
-  if grep --quiet --line-regexp "$oid" "$work/unread"; then return 0; fi
+  if [ "$unread" = yes ]; then return 0; fi
   if [ "$alike" = no ]; then
     note "table $table differs at site $peer (columns, or it is not there): its rows are in a$n, not in delta.sql"
     return 0

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { apply, byHand, cutOff, deltaFolder, loseA } from "../../lab/lostPrimary";
-import { Pair } from "./harness";
+import { fakePrograms, Pair } from "./harness";
 
 jest.setTimeout(420_000);
 
@@ -43,6 +43,31 @@ test("an index whose function calls another one by its bare name", async () => {
   const joined = await pair.verb("a", "rejoin", { value: "rejoin", ...lines });
   expect([joined.code, joined.facts["streaming"]]).toEqual([0, "yes"]);
 });
+
+test.each(["here", "there"])(
+  "a server that is lost in the middle, %s, is no reason to leave a table out",
+  async (where) => {
+    const { a } = pair;
+    await a.query("create table good (id int primary key, v text)");
+    await cutOff(pair);
+    await a.query("insert into good values (1, 'only at a')");
+    const lines = await loseA(pair);
+    const mark = where === "here" ? "select ctid::text" : "create temp table";
+    // As psql ends where its connection is lost.
+    const bindir = fakePrograms(pair, {
+      psql: `script=$(mktemp); cat >"$script"; if grep -q "${mark}" "$script"; then rm "$script"; echo "server closed the connection" >&2; exit 2; fi
+"$real" "$@" <"$script"; code=$?; rm "$script"; exit "$code"`,
+    });
+    const lost = await pair.verb("a", "delta", { value: "export", bindir, ...lines });
+    expect([lost.code, lost.stderr]).toEqual([
+      75,
+      expect.stringContaining("server closed the connection"),
+    ]);
+    expect((await pair.observe("a"))["delta"]).toBe("-");
+    const { code, facts } = await pair.verb("a", "delta", { value: "export", ...lines });
+    expect([code, facts["delta_inserts"], facts["delta_by_hand"]]).toEqual([0, "1", "0"]);
+  },
+);
 
 test("more tables than one transaction can lock", async () => {
   const { a } = pair;
