@@ -183,9 +183,10 @@ deadline_in() { now && deadline=$((now + $1 * 100)); }
 in_time() { now && [ "$now" -lt "$deadline" ]; }
 
 # SQL on stdin, at this site as superuser. `peer_sql` speaks to the other site as the replication user.
-sql() {
+sql() { sql_in "$database"; }
+sql_in() { # DATABASE, or a connection string that names one
   locally "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse \
-    --host="$socket" --port="$port" --username="$superuser" --dbname="$database" --no-password
+    --host="$socket" --port="$port" --username="$superuser" --dbname="$1" --no-password
 }
 peer_sql() {
   as_owner timeout 10 "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --no-password \

@@ -53,6 +53,15 @@ record_end() {
   end=$(((end + left + 7) / 8 * 8))
 }
 
+# Sets `history_tli` and `number`: the timeline of a history file, and where it begins.
+read_history() { # FILE
+  history_tli=$((0x$(basename "$1" .history))) history_begin=0/0
+  while read -r before_tli before_lsn _; do
+    case $before_tli in '' | *[!0-9]*) ;; *) history_begin=$before_lsn ;; esac
+  done <"$1"
+  number_of "$history_begin"
+}
+
 # The fence's proof: v1,SYSTEM,TIMELINE,LSN,END,RECORDHASH,TAILFROM,TAILHASH,EPOCH,RUN. v1-drained: the server died, END is
 # its last valid record, and the other site fetched it all.
 read_token() {
@@ -86,7 +95,13 @@ last_record() { # SECONDS [END]
   while [ -e "$(wal_file "$own_tli" "$wal_stop")" ]; do wal_stop=$((wal_stop + wal_segment)); done
   {
     as_owner timeout "$1" "$bindir/pg_waldump" --path="$data/pg_wal" --timeline="$own_tli" --start="$control_redo" --end="${2:-$(lsn_of "$wal_stop")}" 2>/dev/null || [ "$?" -lt 124 ] || echo cut
-  } | sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'
+  } | last_line
+}
+# Of a dump on stdin: where the last record begins, and `switch` behind it where it is a switch of segments.
+last_line() { sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'; }
+# Whether the record that last_line says ends just there.
+ends_at() { # "LSN" or "LSN switch", POSITION as a number
+  [ -n "$1" ] && [ "$(end_of_last "$1" 2>/dev/null && echo "$end")" = "$2" ]
 }
 # Sets `end`: where that record ends. A switch takes the rest of its segment.
 end_of_last() { # LSN or "LSN switch"

@@ -21,9 +21,3 @@ SQL
 $databases
 DATABASES
 }
-
-# SQL on stdin, in that database.
-sql_there() {
-  locally "$bindir/psql" --no-psqlrc --quiet --no-align --tuples-only --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse --no-password \
-    --dbname="$place host='$socket' port=$port user='$superuser'"
-}

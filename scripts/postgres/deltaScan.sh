@@ -83,17 +83,14 @@ find_start() {
   segment=$((fork / wal_segment * wal_segment)) until=$fork_text oldest=$fork
   while [ -z "$scan_from" ] && [ "$segment" -ge 0 ]; do
     if ! find_own_file "$segment"; then break; fi
-    oldest=$segment lsn='' next_xid=''
+    oldest=$segment newest=''
     waldump "$(lsn_of "$segment")" "$until" --rmgr=Standby | sed -n 's/.*, lsn: \([^,]*\),.*RUNNING_XACTS nextXid \([0-9]*\) .*/\1 \2/p' >"$work/start"
     while read -r lsn next_xid; do
       if [ -n "$oldest_xid" ]; then distance_of "$oldest_xid" "$next_xid"; else distance=0; fi
       if [ "$distance" -ge 0 ]; then scan_from=$lsn; fi
+      newest=$lsn newest_next=$next_xid
     done <"$work/start"
-    if [ -z "$common_from" ] && [ -s "$work/start" ]; then
-      read -r common_from common_next <<NEWEST
-$(tail --lines=1 "$work/start")
-NEWEST
-    fi
+    if [ -z "$common_from" ] && [ -n "$newest" ]; then common_from=$newest common_next=$newest_next; fi
     until=$(lsn_of "$segment")
     segment=$((segment - wal_segment))
   done

@@ -40,10 +40,8 @@ newest_branch() { # POSITION
   branch=$own_tli reached=$1
   for history in "$data"/pg_wal/*.history; do
     if [ ! -r "$history" ]; then continue; fi
-    branch_tli=$((0x$(basename "$history" .history)))
-    branch_lsn=$(awk '$1 ~ /^[0-9]+$/ { lsn = $2 } END { print lsn }' "$history")
-    number_of "${branch_lsn:-0/0}"
-    if [ "$branch_tli" -gt "$branch" ] && [ "$number" -le "$reached" ]; then branch=$branch_tli; fi
+    read_history "$history"
+    if [ "$history_tli" -gt "$branch" ] && [ "$number" -le "$reached" ]; then branch=$history_tli; fi
   done
 }
 

@@ -27,13 +27,8 @@ find_timeline() {
   fi
   for history in "$data"/pg_wal/*.history; do
     if [ ! -r "$history" ]; then continue; fi
-    line_tli=$(basename "$history" .history)
-    line_tli=$((0x$line_tli)) line_lsn=''
-    while read -r before_tli before_lsn _; do
-      case $before_tli in '' | *[!0-9]*) ;; *) line_lsn=$before_lsn ;; esac
-    done <"$history"
-    number_of "${line_lsn:-0/0}"
-    if [ "$line_tli" -gt "$own_tli" ] && [ "$number" -lt "$own_end" ] && [ -e "$(wal_file "$line_tli" $((own_end - 1)))" ]; then own_tli=$line_tli; fi
+    read_history "$history"
+    if [ "$history_tli" -gt "$own_tli" ] && [ "$number" -lt "$own_end" ] && [ -e "$(wal_file "$history_tli" $((own_end - 1)))" ]; then own_tli=$history_tli; fi
   done
 }
 
@@ -50,8 +45,7 @@ find_branches() {
       begin=$number
     done <"$own_history"
   fi
-  own_branches="$own_branches$own_tli $begin $own_end
-"
+  own_branches="$own_branches$own_tli $begin $own_end"
 }
 
 # Its receiver may have been faster than the first look at the peer.
@@ -131,8 +125,7 @@ is_continued() {
   if [ $((next + 24)) -gt "$number" ]; then return 0; fi
   heads=$(
     peer_sql <<SQL
-select string_agg(encode(pg_read_binary_file('pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || '$(printf '%08X%08X' $((next >> 32)) $((next % 0x100000000 / wal_segment)))',
-  $((next % wal_segment)), 16, true), 'hex'), ' ') from generate_series(1, $peer_tli) as tli;
+select string_agg(encode($(their_bytes "$next" 16), 'hex'), ' ') from generate_series(1, $peer_tli) as tli;
 SQL
   ) || later "cannot read the WAL of site $peer as $replication_user" "run the update again"
   last=$(last_here)
@@ -150,14 +143,19 @@ SQL
   return 1
 }
 
+# As SQL at the peer: these bytes of its WAL on timeline `tli`; null without such a file.
+their_bytes() { # FROM BYTES
+  printf "pg_read_binary_file('pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || '%08X%08X', %s, %s, true)" \
+    $(($1 >> 32)) $(($1 % 0x100000000 / wal_segment)) $(($1 % wal_segment)) "$2"
+}
+
 # Sets `piece`: same, other, or gone at one of the two. Both ends lie in one segment. A file of a newer timeline begins with a copy.
 compare_piece() { # FROM TO
   piece=gone
   if ! find_own_file "$1"; then return 0; fi
   their_hashes=$(
     peer_sql <<SQL
-select string_agg(encode(sha256(pg_read_binary_file('pg_wal/' || lpad(upper(to_hex(tli)), 8, '0') || '$(printf '%08X%08X' $(($1 >> 32)) $(($1 % 0x100000000 / wal_segment)))',
-  $(($1 % wal_segment)), $(($2 - $1)), true)), 'hex'), ' ') from generate_series(1, $peer_tli) as tli;
+select string_agg(encode(sha256($(their_bytes "$1" $(($2 - $1)))), 'hex'), ' ') from generate_series(1, $peer_tli) as tli;
 SQL
   ) || later "cannot read the WAL of site $peer as $replication_user" "run the update again"
   if [ -z "$their_hashes" ]; then return 0; fi
@@ -165,10 +163,8 @@ SQL
   case " $their_hashes " in *" ${own_hash%% *} "*) piece=same ;; *) piece=other ;; esac
 }
 
-# The last record before the end here, as last_record says it: its begin, and whether it is a switch of segments.
-last_here() {
-  waldump "$control_redo" "$(lsn_of "$own_end")" | sed -n '$ { s/.*, lsn: \([^,]*\),.* desc: SWITCH.*/\1 switch/p; s/.*, lsn: \([^,]*\),.*/\1/p; }'
-}
+# The last record before the end here, as last_line says it.
+last_here() { waldump "$control_redo" "$(lsn_of "$own_end")" | last_line; }
 
 # Sets `file_tli`: the newest timeline of this site that has a file for this position.
 find_own_file() { # POSITION

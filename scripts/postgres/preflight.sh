@@ -127,7 +127,7 @@ enter_one() {
     left_out=$((left_out + 1))
     return 0
   fi
-  echo 'select 1' | sql_there >/dev/null || closed="$closed${closed:+, }database $place_name"
+  echo 'select 1' | sql_in "$place" >/dev/null || closed="$closed${closed:+, }database $place_name"
 }
 
 # After the flip this site follows its peer, with the replication user and the password of ~/.pgpass.

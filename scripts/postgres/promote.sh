@@ -159,7 +159,7 @@ leap_sequences() {
 leap_there() {
   case $leap_done in *",$place_oid,"*) return 0 ;; *) ;; esac
   count=$(
-    sql_there <<SQL
+    sql_in "$place" <<SQL
 do \$\$ declare one record; goal numeric; leapt int := 0; stays int := 0;
 begin
   for one in select c.oid, s.seqmin, s.seqmax, s.seqstart, s.seqincrement from pg_sequence s join pg_class c on c.oid = s.seqrelid where c.relpersistence = 'p' loop

@@ -162,8 +162,7 @@ SQL
   streams=f
   find_timeline
   find_branches
-  last=$(last_here)
-  [ -n "$last" ] && [ "$(end_of_last "$last" 2>/dev/null && echo "$end")" = "$own_end" ] || return 1
+  ends_at "$(last_here)" "$own_end" || return 1
   replayed_from=$control_redo
   # Nothing may have been committed since the last restart point.
   until waldump "$replayed_from" "${answer%%|*}" --rmgr=Transaction | grep --quiet --fixed-strings " ${answer#*|} UTC"; do
@@ -175,9 +174,7 @@ SQL
 }
 say_not_replayed() {
   follow_nobody
-  read -r own_lsn <<REPLAYED
-${answer%%|*}
-REPLAYED
+  own_lsn=${answer%%|*}
   number_of "$own_lsn"
   own_end=$number
   holds_more

@@ -69,10 +69,7 @@ verify_surplus() {
 leads_here() {
   read_control || return 1
   own_tli=$newest_tli
-  last=$(last_record "$((step_bound / 2))" "$position")
-  if [ -z "$last" ]; then return 1; fi
-  reached=$(end_of_last "$last" 2>/dev/null && echo "$end") || return 1
-  [ "$reached" = "$replayed" ]
+  ends_at "$(last_record "$((step_bound / 2))" "$position")" "$replayed"
 }
 
 # One session: wait for the END, then read the hashes of this site's own WAL. It gives up early when nothing can come any
