@@ -125,6 +125,14 @@ async function startCluster(host: Host): Promise<void> {
   await host.must(start);
 }
 
+/** Process id of the cluster's postmaster, as the host counts; 0 while there is none. */
+export async function postmasterOf(host: Host): Promise<number> {
+  // A power cut leaves the file of a process that is gone.
+  const look = 'read -r p <"$1/postmaster.pid" && [ "/proc/$p/cwd" -ef "$1" ] && echo "$p"';
+  const { stdout } = await host.run(["sh", "-c", look, "sh", CLUSTER.data]);
+  return Number(stdout.trim() || "0");
+}
+
 /** psql as the cluster's superuser, with statements on its stdin. */
 export function psql(): readonly string[] {
   const as = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"];

@@ -150,13 +150,18 @@ export class Host {
     return runHere(["ssh", ...this.door.options(this), `root@${this.address.v4}`, line], input);
   }
 
+  /** Folder of its server's sockets as the room sees it: another one after each boot. */
+  get socketFolder(): string {
+    return `/proc/${this.pid ?? 0}/root/run/postgresql`;
+  }
+
   /** One statement over the socket as superuser `root`, whom Debian's own `peer` rule lets in. */
   query<Row extends Record<string, unknown>>(
     sql: string,
     parameters: readonly unknown[] = [],
     { database = "postgres", port = 5432 } = {},
   ): Promise<Row[]> {
-    const host = `/proc/${this.pid ?? 0}/root/run/postgresql`;
+    const host = this.socketFolder;
     return runStatement<Row>({ host, port, user: "root", database }, sql, parameters);
   }
 

@@ -8,7 +8,7 @@ import { publicKeyOf } from "../../sites/witness";
 import { announceAt, epochLines } from "../announcing";
 import { until } from "../postgres/processes";
 import type { SiteRun } from "../site";
-import { CLUSTER, STATE } from "./debian";
+import { CLUSTER, postmasterOf, STATE } from "./debian";
 import { startHosts, type Hosts } from "./hosts";
 import type { Host } from "./host";
 import { ADDRESSES, RUNNER, SECOND_NAME_SERVER } from "./room";
@@ -225,11 +225,8 @@ export class HostPair {
   }
 
   /** The postmaster's process id at the host; 0 while there is none. */
-  async postmaster(site: SiteId): Promise<number> {
-    // A power cut leaves the file of a process that is gone.
-    const look = `read -r p <${CLUSTER.data}/postmaster.pid && [ /proc/$p/cwd -ef ${CLUSTER.data} ] && echo "$p"`;
-    const { stdout } = await this.host(site).run(["sh", "-c", look]);
-    return Number(stdout.trim() || "0");
+  postmaster(site: SiteId): Promise<number> {
+    return postmasterOf(this.host(site));
   }
 
   /** A file of the state folder, or an empty text. */

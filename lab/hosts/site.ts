@@ -4,7 +4,7 @@ import { ssh } from "../../sites/transports/ssh";
 import type { SiteId } from "../../plan/terms";
 import type { CellSite, DescribedSite, TourSite } from "../place";
 import { runHere, type SiteRun } from "../site";
-import { CLUSTER, STATE } from "./debian";
+import { CLUSTER, postmasterOf, STATE } from "./debian";
 import type { Host } from "./host";
 import { must } from "./run";
 
@@ -108,9 +108,7 @@ export class HostSite implements CellSite {
   }
 
   async isServerUp(): Promise<boolean> {
-    // A power cut leaves the file of a process that is gone.
-    const look = 'read -r p <"$1/postmaster.pid" && [ "/proc/$p/cwd" -ef "$1" ]';
-    return (await this.machine.run(["sh", "-c", look, "sh", CLUSTER.data])).exitCode === 0;
+    return (await postmasterOf(this.machine)) > 0;
   }
 
   /** Read-only, as a file system becomes after an error: no mode of a file stops root. */

@@ -10,9 +10,8 @@ export function watchWriters(pair: HostPair, everyMs = 10): Sampler {
     site,
     port: 5432,
     user: "root",
-    // Another process, and so another socket, after each boot.
     get host() {
-      return `/proc/${pair.host(site).pid ?? 0}/root/run/postgresql`;
+      return pair.host(site).socketFolder;
     },
   });
   return Sampler.start(SITE_IDS.map(server), everyMs);
